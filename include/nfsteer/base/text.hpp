@@ -1,0 +1,31 @@
+// Text: formatting, numbers, and the nearest name to a misspelled one.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfsteer {
+
+using fmt::format;
+using fmt::join;
+
+// The whole text as an unsigned decimal or, after "0x", hexadecimal number.
+// nullopt where it is anything else, or does not fit.
+std::optional<std::uint64_t> parse_number(std::string_view text) noexcept;
+
+// The candidate that was probably meant: the one at the smallest edit distance
+// of at most two, or a third of its length. nullopt where none is near.
+std::optional<std::string> nearest(std::string_view word,
+                                   std::span<const std::string_view> candidates);
+
+// A printable form of what somebody else wrote: control characters escaped,
+// cut after `limit` bytes.
+std::string quoted(std::string_view text, std::size_t limit = 60);
+
+}  // namespace nfsteer

@@ -1,0 +1,132 @@
+// The running engine: keeper, workers, control socket; and the client's side
+// of that socket.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nfsteer/base/result.hpp"
+#include "nfsteer/policy.hpp"
+
+namespace nfsteer {
+
+// ---- running ----------------------------------------------------------------
+
+inline constexpr const char* kControlSocketDefault = "/run/nfsteer/control.sock";
+
+struct RunOptions {
+  std::string control_socket = kControlSocketDefault;
+};
+
+// Steers until SIGTERM or SIGINT: binds the queues and the control socket,
+// then keeps an engine process at work on them. Prints "ready" to stderr, and
+// tells systemd, when flows are being steered. Returns when all has ended; the
+// error is what kept it from starting. REQUIRES: one thread in the process.
+Result<void> run(const Config& config, const RunOptions& options);
+
+// ---- what an engine tells about itself ----------------------------------------
+
+// Packets by what became of them. received is always the sum of the four
+// outcomes; errors are counted beside them, by name.
+struct QueueStatus {
+  std::uint16_t queue = 0;
+  std::uint64_t received = 0;
+  std::uint64_t accepted = 0;  // steered to a server
+  std::uint64_t dropped = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t passed = 0;  // accepted as they are, not steered
+  std::map<std::string, std::uint64_t> errors;
+  std::uint64_t waiting = 0;  // in the kernel's queue now
+};
+
+struct ServerStatus {
+  std::string name, address;
+  std::optional<std::uint16_t> port;
+  ServerId id = 0;
+  std::uint32_t weight = 1;
+  std::string state;  // "up"
+  std::uint64_t selected = 0;
+};
+
+struct GroupStatus {
+  std::string name, algorithm;
+  std::uint64_t requests = 0;  // flows for which the group was asked
+  std::uint64_t selected = 0;  // flows that got a server
+  std::uint64_t failed = 0;    // flows that found no server of their family
+  std::vector<ServerStatus> servers;
+};
+
+struct PolicyStatus {
+  std::string name;
+  std::int32_t priority = 0;
+  std::uint64_t packets = 0, bytes = 0;
+};
+
+struct TableStatus {
+  std::string name;
+  std::int32_t priority = 0;
+  std::uint64_t routes = 0;
+};
+
+struct CacheStatus {
+  std::uint64_t entries = 0, hits = 0, misses = 0, evictions = 0;
+};
+
+struct Status {
+  std::string version;
+  int pid = 0;
+  std::uint64_t generation = 1;  // of the configuration; each reload adds one
+  std::uint64_t starts = 1;      // engine processes so far under this keeper
+  double uptime_s = 0;
+  std::string state;  // "steering"
+  std::vector<QueueStatus> queues;
+  std::vector<GroupStatus> groups;
+  std::vector<PolicyStatus> policies;
+  std::vector<TableStatus> tables;
+  CacheStatus cache;
+};
+
+// What `flush flows` did.
+struct FlushedFlows {
+  std::uint64_t flows = 0;
+};
+
+// ---- asking a running engine ----------------------------------------------------
+
+// Why a request to the engine failed.
+struct ClientError {
+  enum class Kind : std::uint8_t { NotRunning, NotPermitted, Refused, Broken };
+  Kind kind = Kind::Broken;
+  std::string message;
+};
+template <typename T>
+using ClientResult = tl::expected<T, ClientError>;
+
+// The client's side of the control socket of a running engine. Each call makes
+// a connection of its own and waits for the answer, `patience` at most.
+class Client {
+ public:
+  explicit Client(std::string socket_path,
+                  std::chrono::milliseconds patience = std::chrono::seconds(5))
+      : path_(std::move(socket_path)), patience_(patience) {}
+
+  ClientResult<Status> status() const;
+  // The answer to status as the JSON object that `status --json` prints.
+  ClientResult<std::string> status_json() const;
+  ClientResult<void> flush_cache() const;
+  ClientResult<void> flush_stats() const;
+  // Deletes the conntrack entries of steered flows: all, those of one group, or
+  // those of one server ("group/server").
+  ClientResult<FlushedFlows> flush_flows(const std::optional<std::string>& group,
+                                         const std::optional<std::string>& server) const;
+
+ private:
+  std::string path_;
+  std::chrono::milliseconds patience_;
+};
+
+}  // namespace nfsteer

@@ -1,0 +1,81 @@
+// From the bytes of a packet to the flow that it opens.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "nfsteer/base/address.hpp"
+
+namespace nfsteer {
+
+// The number of an IP protocol (IANA "Protocol Numbers").
+namespace protocol {
+inline constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpV6 = 58, kSctp = 132;
+}
+
+// The two ends and the protocol: what makes two packets one flow. Host order.
+// Ports are zero where the protocol has none; for ICMP and ICMPv6 echo,
+// source_port is the identifier, as in conntrack.
+struct FiveTuple {
+  Address source;
+  Address destination;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint8_t protocol = 0;
+
+  friend constexpr bool operator==(const FiveTuple&, const FiveTuple&) = default;
+};
+
+// All that a decision may depend on: the packet's own fields, and what the
+// kernel says beside them. Host order.
+struct Flow {
+  FiveTuple tuple;
+  bool has_ports = false;                 // TCP, UDP or SCTP with its header in reach
+  std::optional<std::uint8_t> icmp_type;  // ICMP and ICMPv6
+  std::uint32_t mark = 0;                 // the packet's mark, all 32 bits
+  std::uint32_t in_interface = 0;         // index; 0: none
+  std::uint32_t out_interface = 0;
+  std::optional<std::uint32_t> uid;  // local flows only
+  std::optional<std::uint32_t> gid;
+  std::uint32_t bytes = 0;  // length of the packet from the network header
+
+  Family family() const noexcept { return tuple.destination.family; }
+};
+
+// Why a packet could not be read. Each is a counter of its own.
+enum class ParseError : std::uint8_t {
+  Empty,              // not one byte
+  Version,            // neither 4 nor 6
+  TruncatedIp,        // shorter than its IP header
+  HeaderLength,       // an IPv4 header length below 20
+  TruncatedOptions,   // an IPv6 extension header reaches past what was copied
+  TooManyHeaders,     // more IPv6 extension headers than any honest packet has
+  Fragment,           // not the first fragment: it has no ports
+  TruncatedTransport  // the ports are past what was copied
+};
+inline constexpr std::size_t kParseErrors = 8;
+// The counter's name, such as "truncated_ip".
+const char* name(ParseError error) noexcept;
+
+// Reads the packet that starts at the network header. `packet` is what was
+// copied, which may be less than the packet; nothing past it is touched. Fills
+// tuple, has_ports, icmp_type and bytes; the rest of `flow` is the caller's.
+// IPv4 (RFC 791), IPv6 and its extension headers (RFC 8200, 4302), TCP, UDP,
+// SCTP, ICMP, ICMPv6; any other protocol by its number alone. Returns nullopt
+// when the flow was read. Does not allocate.
+std::optional<ParseError> parse_packet(std::span<const std::byte> packet, Flow& flow) noexcept;
+
+// A hash of the five-tuple; equal on every machine for equal seeds.
+std::uint64_t hash(const FiveTuple& tuple, std::uint64_t seed = 0) noexcept;
+
+// "tcp 192.0.2.7:40000 -> [2001:db8::1]:443".
+std::string to_string(const FiveTuple& tuple);
+// "tcp", or the number where the protocol has no name here.
+std::string protocol_name(std::uint8_t protocol);
+// The number of "tcp" or "6"; nullopt where it is neither.
+std::optional<std::uint8_t> parse_protocol(std::string_view text);
+
+}  // namespace nfsteer

@@ -1,0 +1,206 @@
+// The kernel's side: packet queues, our nftables table, conntrack. The only
+// module that includes libmnl, libnetfilter_queue, libnftnl and
+// libnetfilter_conntrack.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nfsteer/base/fd.hpp"
+#include "nfsteer/base/mark.hpp"
+#include "nfsteer/base/result.hpp"
+#include "nfsteer/flow.hpp"
+#include "nfsteer/policy.hpp"
+
+namespace nfsteer::netlink {
+
+// Whether this thread has CAP_NET_ADMIN in effect, which all below needs that
+// speaks to the kernel.
+bool may_administer_network();
+
+// ---- packet queues ------------------------------------------------------------
+
+// Binds queue `number` to a new netlink socket: copy mode, length and flags in
+// one message, so that no packet meets a half-configured queue. The queue lives
+// as long as the socket, whichever process holds it. The error tells a missing
+// privilege from a queue that another process owns, and names that process.
+Result<Fd> open_queue(std::uint16_t number, const EngineConfig& config);
+
+// What the kernel says of one queue (/proc/net/netfilter/nfnetlink_queue).
+struct QueueState {
+  std::uint16_t number = 0;
+  std::uint32_t owner = 0;           // netlink port id of the socket
+  std::uint32_t waiting = 0;         // packets without a verdict
+  std::uint8_t copy_mode = 0;        // 2: packets are copied
+  std::uint64_t dropped_full = 0;    // the queue was at its length
+  std::uint64_t dropped_socket = 0;  // the socket's buffer was full
+  std::uint32_t last_id = 0;         // of the packet queued last
+};
+// All queues of this network namespace; empty where there are none.
+std::vector<QueueState> queue_states();
+
+// One packet that the kernel holds for us.
+struct QueuedPacket {
+  std::uint32_t mark = 0;          // all 32 bits, host order
+  std::uint32_t in_interface = 0;  // index; 0: none
+  std::uint32_t out_interface = 0;
+  std::optional<std::uint32_t> uid;  // local packets only
+  std::optional<std::uint32_t> gid;
+  std::uint32_t length = 0;          // of the whole packet, bytes
+  std::span<const std::byte> bytes;  // what was copied of it, from the network header
+};
+
+// NF_DROP, NF_ACCEPT and NF_REPEAT of linux/netfilter.h.
+enum class Verdict : std::uint32_t { Drop = 0, Accept = 1, Repeat = 4 };
+
+struct Answer {
+  Verdict verdict = Verdict::Accept;
+  std::optional<std::uint32_t> mark;  // the packet's new mark, all 32 bits; absent: unchanged
+};
+
+// What can go wrong on a queue's socket. Each is a counter; none ends the loop.
+enum class QueueError : std::uint8_t {
+  VerdictUnknown,  // the packet was no longer waiting (a hook went away, or answered before)
+  VerdictRefused,  // any other error that the kernel answered
+  ReceiveOverrun,  // ENOBUFS: the socket's buffer overflowed
+  ReceiveFailed,
+  SendRetried,  // the kernel had no memory for a batch of verdicts; sent again
+  SendFailed,   // given up: these packets wait for the next engine
+  BadMessage,   // not a packet, or without its id
+};
+inline constexpr std::size_t kQueueErrors = 7;
+const char* name(QueueError error) noexcept;
+
+// The door to one bound queue: receives packets in batches and sends their
+// verdicts, in order, in one message a batch. One thread's own. After
+// construction nothing here allocates, locks or logs.
+class Queue {
+ public:
+  using Errors = std::array<std::uint64_t, kQueueErrors>;
+
+  // `socket` is from open_queue() and outlives the Queue. `answered` is the id
+  // of the last packet that was answered; it outlives the process that wrote it.
+  Queue(int socket, std::uint16_t number, std::uint32_t copy_bytes,
+        std::atomic<std::uint32_t>& answered);
+  ~Queue();
+
+  // Answers what an earlier process had received but not answered.
+  void answer_abandoned(Answer answer) noexcept;
+
+  // Waits up to kWait for packets, calls `decide` for each in order, and
+  // sends the answers. Every packet that arrived is answered, exactly once.
+  // Returns how many there were. Decide: Answer(const QueuedPacket&) noexcept.
+  template <typename Decide>
+  std::size_t serve(Decide decide) noexcept {
+    const std::size_t messages = receive();
+    std::size_t packets = 0;
+    for (std::size_t i = 0; i < messages; ++i) {
+      std::uint32_t id = 0;
+      QueuedPacket packet;
+      if (!read(i, id, packet)) continue;
+      append(id, decide(std::as_const(packet)));
+      ++packets;
+    }
+    send();
+    return packets;
+  }
+
+  const Errors& errors() const noexcept { return errors_; }
+
+  static constexpr std::size_t kBatch = 90;  // their verdicts fill 3,600 bytes: under one page
+  static constexpr std::chrono::milliseconds kWait{200};
+
+ private:
+  std::size_t receive() noexcept;
+  bool read(std::size_t slot, std::uint32_t& id, QueuedPacket& packet) noexcept;
+  void append(std::uint32_t id, Answer answer) noexcept;
+  void send() noexcept;
+  void count(QueueError error) noexcept { ++errors_[static_cast<std::size_t>(error)]; }
+
+  struct Buffers;
+  int socket_;
+  std::uint16_t number_;
+  std::atomic<std::uint32_t>& answered_;
+  std::unique_ptr<Buffers> buffers_;
+  Errors errors_{};
+};
+
+// ---- our nftables table -----------------------------------------------------
+
+// All that the table `inet nfsteer` is made of: a plain value, from which both
+// the text for `nft -f` and the netlink transaction are made.
+struct Ruleset {
+  struct Server {
+    ServerId id = 0;
+    std::string name;  // "group/server", shown as the element's comment
+    Address address;
+    std::optional<std::uint16_t> port;
+    bool snat = false;
+  };
+  // The in-kernel choice of one group and family while no engine runs.
+  struct FallbackGroup {
+    std::string name;
+    Family family = Family::V4;
+    struct Member {
+      ServerId id = 0;
+      std::uint32_t weight = 1;
+    };
+    std::vector<Member> members;
+  };
+  // Addresses first to last go to fallback_groups[group]. Disjoint, ascending.
+  struct FallbackRange {
+    Address first, last;
+    std::size_t group = 0;
+  };
+  // Addresses first to last are queued. Disjoint, ascending, not touching.
+  struct ScopeRange {
+    Address first, last;
+  };
+
+  MarkLayout mark;
+  std::uint16_t queue_first = 0;
+  std::uint16_t queue_count = 1;
+  bool bypass = true;
+  bool prerouting = true;
+  bool output = false;
+  std::vector<Server> servers;
+  std::vector<ScopeRange> scope;
+  std::vector<FallbackGroup> fallback_groups;
+  std::vector<FallbackRange> fallback;
+};
+
+// The table that carries out the snapshot's decisions.
+Ruleset make_ruleset(const Snapshot& snapshot);
+
+// The table as text that `nft -f` loads: idempotent, one transaction.
+std::string to_nft(const Ruleset& ruleset);
+
+// Makes the kernel's table equal to `ruleset`, in one transaction, whatever an
+// earlier run left. Base chains are created where missing and never deleted.
+// `queue` is written natively, or as the xt target where the kernel lacks it.
+Result<void> install(const Ruleset& ruleset);
+
+// Empties the chains that queue packets, so that new flows take the fallback.
+// No error where the table does not exist.
+Result<void> stop_queueing();
+
+// Deletes the table, and all that is in it. No error where there is none.
+Result<void> remove_ruleset();
+
+// ---- conntrack --------------------------------------------------------------
+
+// How many conntrack entries carry `mark` under `mask`.
+Result<std::uint64_t> count_flows(std::uint32_t mark, std::uint32_t mask);
+// Deletes them, with one message.
+Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
+
+}  // namespace nfsteer::netlink

@@ -1,0 +1,101 @@
+// From the arguments to the command that they name.
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "command.hpp"
+#include "nfsteer/base/text.hpp"
+#include "nfsteer/engine.hpp"
+#include "output.hpp"
+
+namespace nfsteer {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no engine runs, 4 not permitted,\n"
+    "5 the rules file has mistakes. Without a command: status.";
+
+constexpr struct {
+  const char* name;
+  Command (*make)(CLI::App& app);
+  const char* summary;
+} kCommands[] = {
+#define COMMAND(name, function, summary) {name, function, summary},
+#include "commands.def"
+#undef COMMAND
+};
+
+// The word that stands where the name of a command should, or nullopt.
+std::optional<std::string> stray_word(const CLI::App& app) {
+  const bool takes_command = !app.get_subcommands(nullptr).empty();
+  if (!takes_command || !app.get_subcommands().empty()) return std::nullopt;
+  const std::vector<std::string> words = app.remaining();
+  if (words.empty() || words.front().starts_with('-')) return std::nullopt;
+  return words.front();
+}
+
+std::string unknown_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* known : app.get_subcommands(nullptr)) names.push_back(known->get_name());
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const auto meant = nearest(word, views);
+  return format(
+      "there is no command `{}`: {}", nfsteer::quoted(word),
+      meant ? format("did you mean `{}`?", *meant) : format("there are {}", join(names, ", ")));
+}
+
+Exit wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  const auto word = stray_word(*at);
+  complain(word ? unknown_command(*at, *word) : error.what());
+  return Exit::Usage;
+}
+
+// Does what the command that was named does; status where none was.
+Exit act(const CLI::App& app, const std::vector<Command>& commands) {
+  const auto chosen = app.get_subcommands();
+  const std::string name = chosen.empty() ? "status" : chosen.front()->get_name();
+  std::size_t i = 0;
+  while (name != kCommands[i].name) ++i;
+  return commands[i]();
+}
+
+Exit parse_and_act(int argc, char** argv) {
+  CLI::App app("Steers each new network flow to a server.", "nfsteer");
+  app.set_version_flag("-V,--version", "nfsteer " NFSTEER_VERSION, "Print the version and exit");
+  app.footer(kExitCodes);
+  app.require_subcommand(0, 1);
+  std::vector<Command> commands;
+  for (const auto& command : kCommands)
+    commands.push_back(command.make(*app.add_subcommand(command.name, command.summary)));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return print(app.help());
+  } catch (const CLI::CallForVersion& version) {
+    return print(format("{}\n", version.what()));
+  } catch (const CLI::ParseError& error) {
+    return wrong_usage(app, error);
+  }
+  return act(app, commands);
+}
+
+}  // namespace
+
+void add_socket_option(CLI::App& app, std::string& path) {
+  app.add_option("--socket", path, "Control socket of the engine")
+      ->type_name("PATH")
+      ->capture_default_str();
+}
+
+int cli_main(int argc, char** argv) {
+  // A reader that goes away is an error of write(), and never ends the engine.
+  std::signal(SIGPIPE, SIG_IGN);
+  return static_cast<int>(parse_and_act(argc, argv));
+}
+
+}  // namespace nfsteer

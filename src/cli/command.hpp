@@ -1,0 +1,22 @@
+// What a command is: a function that adds its options to its part of the
+// command line, and returns what the command does once they are read.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+
+#include "nfsteer/cli.hpp"
+
+namespace nfsteer {
+
+using Command = std::function<Exit()>;
+
+#define COMMAND(name, function, summary) Command function(CLI::App& app);
+#include "commands.def"
+#undef COMMAND
+
+// Adds --socket; `path` keeps its value as the default.
+void add_socket_option(CLI::App& app, std::string& path);
+
+}  // namespace nfsteer

@@ -1,0 +1,77 @@
+#include <memory>
+#include <optional>
+
+#include "command.hpp"
+#include "nfsteer/base/text.hpp"
+#include "nfsteer/engine.hpp"
+#include "output.hpp"
+
+namespace nfsteer {
+namespace {
+
+struct Options {
+  std::string socket = kControlSocketDefault;
+  std::optional<std::string> group;
+  std::optional<std::string> server;
+};
+
+Exit flush_cache(const Client& client) {
+  const auto done = client.flush_cache();
+  return done ? print("cache emptied\n") : report(done.error());
+}
+
+Exit flush_stats(const Client& client) {
+  const auto done = client.flush_stats();
+  return done ? print("counters set to zero\n") : report(done.error());
+}
+
+std::string of_whom(const Options& options) {
+  if (options.server) return format(" of {}", *options.server);
+  if (options.group) return format(" of group {}", *options.group);
+  return "";
+}
+
+Exit flush_flows(const Client& client, const Options& options) {
+  const auto flushed = client.flush_flows(options.group, options.server);
+  if (!flushed) return report(flushed.error());
+  return print(
+      format("{}{} deleted\n", counted(flushed->flows, "flow", "flows"), of_whom(options)));
+}
+
+// What is wrong with the name of a server; empty where nothing is.
+std::string check_server_name(const std::string& name) {
+  const auto slash = name.find('/');
+  if (slash != name.npos && slash > 0 && slash + 1 < name.size()) return "";
+  return format("`{}` is not of the form GROUP/SERVER", nfsteer::quoted(name));
+}
+
+CLI::App* add_flows(CLI::App& app, Options& options) {
+  CLI::App* flows = app.add_subcommand(
+      "flows", "Deletes steered flows from conntrack: their next packets are decided anew");
+  auto* group =
+      flows->add_option("--group", options.group, "Only flows of this group")->type_name("GROUP");
+  flows->add_option("--server", options.server, "Only flows of this server")
+      ->type_name("GROUP/SERVER")
+      ->check(check_server_name)
+      ->excludes(group);
+  return flows;
+}
+
+}  // namespace
+
+Command flush_command(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.require_subcommand(1);
+  CLI::App* cache = app.add_subcommand("cache", "Forgets the decisions that the engine remembers");
+  CLI::App* stats = app.add_subcommand("stats", "Sets the engine's counters to zero");
+  CLI::App* flows = add_flows(app, *options);
+  for (CLI::App* kind : {cache, stats, flows}) add_socket_option(*kind, options->socket);
+  return [=] {
+    const Client client(options->socket);
+    if (cache->parsed()) return flush_cache(client);
+    if (stats->parsed()) return flush_stats(client);
+    return flush_flows(client, *options);
+  };
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,27 @@
+// What is looked at in the text of a rules file before, and beside, its parser.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "node.hpp"
+
+namespace nfsteer {
+
+// More parts than any key has. The parser recurses over them without a limit
+// of its own: a file of dots would overflow the stack.
+inline constexpr unsigned kKeyPartsMax = 16;
+
+// What a file must not have to be parsed at all: bytes that are not text, and
+// keys of more than kKeyPartsMax parts.
+std::optional<Mistake> find_hazard(std::string_view text);
+
+// Whether all that begins in the line ends in it, so that the lines behind it
+// mean the same without it.
+bool is_closed(std::string_view line);
+
+// The bytes of a line, from 1, without its end. Empty behind the last line.
+std::string_view line_at(std::string_view text, unsigned line) noexcept;
+
+}  // namespace nfsteer

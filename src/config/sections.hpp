@@ -1,0 +1,27 @@
+// The sections of a rules file, one file each. Every reader takes the section's
+// node and reports what is wrong with it.
+#pragma once
+
+#include <vector>
+
+#include "nfsteer/policy.hpp"
+#include "node.hpp"
+#include "reader.hpp"
+#include "report.hpp"
+
+namespace nfsteer {
+
+inline constexpr NumberRange kPriorities{-1'000'000, 1'000'000};
+
+// The engine of a file that has no such section.
+EngineConfig default_engine();
+EngineConfig read_engine(const Node& node, Report& report);
+std::vector<GroupConfig> read_groups(const Node& node, Report& report);
+std::vector<TableConfig> read_tables(const Node& node, Report& report);
+std::vector<PolicyConfig> read_policies(const Node& node, Report& report);
+
+// The Config of a whole file. What could not be read has its default, or is
+// left out where it has none.
+Config read_config(const Node& root, Report& report);
+
+}  // namespace nfsteer

@@ -1,0 +1,187 @@
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "nfsteer/base/fd.hpp"
+#include "nfsteer/engine.hpp"
+#include "protocol.hpp"
+#include "status_json.hpp"
+#include "unix_address.hpp"
+
+namespace nfsteer {
+namespace {
+
+using std::chrono::microseconds;
+using Kind = ClientError::Kind;
+
+// The status of 65,535 servers has 10 MB; more than this is not our engine.
+constexpr std::size_t kAnswerBytesMax = 64u << 20;
+
+tl::unexpected<ClientError> failure(Kind kind, std::string message) {
+  return tl::unexpected<ClientError>(ClientError{kind, std::move(message)});
+}
+
+// One request and its answer, on a connection of its own, within one span of
+// time for all of it.
+class Exchange {
+ public:
+  Exchange(const std::string& path, std::chrono::milliseconds patience)
+      : path_(path), patience_(patience), deadline_(Clock::now() + patience) {}
+
+  // The answer's text, without the NUL at its end.
+  ClientResult<std::string> run(std::string request) {
+    if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
+    request += kMessageEnd;
+    if (auto sent = send(request); !sent) return tl::unexpected(sent.error());
+    return receive();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  ClientResult<void> connect() {
+    const auto address = unix_address(path_);
+    if (!address) return failure(Kind::NotRunning, address.error().message);
+    socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket_) return failure(Kind::Broken, format("no socket: {}", std::strerror(errno)));
+    if (!limit(SO_SNDTIMEO)) return too_late();
+    if (::connect(socket_.get(), as_sockaddr(*address), sizeof(*address)) == 0) return {};
+    switch (errno) {
+      case ENOENT:
+      case ECONNREFUSED:
+        return failure(Kind::NotRunning,
+                       format("no engine answers at {}: start one with `nfsteer run FILE` or "
+                              "`systemctl start nfsteer`",
+                              path_));
+      case EACCES:
+        return failure(Kind::NotPermitted, format("no access to {}", path_));
+      case EAGAIN:
+        return too_late();
+      default:
+        return failure(Kind::Broken, format("{}: {}", path_, std::strerror(errno)));
+    }
+  }
+
+  ClientResult<void> send(std::string_view text) {
+    while (!text.empty()) {
+      if (!limit(SO_SNDTIMEO)) return too_late();
+      const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent < 0) {
+        if (errno == EINTR) continue;
+        return errno == EAGAIN ? too_late() : hung_up();
+      }
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return {};
+  }
+
+  ClientResult<std::string> receive() {
+    std::string text;
+    char chunk[65536];
+    while (text.size() < kAnswerBytesMax) {
+      if (!limit(SO_RCVTIMEO)) return too_late();
+      const ssize_t got = ::recv(socket_.get(), chunk, sizeof(chunk), 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return too_late();
+      if (got <= 0) return hung_up();
+      const std::string_view part(chunk, static_cast<std::size_t>(got));
+      const std::size_t end = part.find(kMessageEnd);
+      text += part.substr(0, end);
+      if (end != part.npos) return text;
+    }
+    return failure(Kind::Broken,
+                   format("the answer at {} has no end: not an nfsteer engine", path_));
+  }
+
+  // Lets the next call of its kind wait until the deadline; false where that
+  // has passed.
+  bool limit(int option) const {
+    const auto left = std::chrono::duration_cast<microseconds>(deadline_ - Clock::now());
+    if (left <= microseconds::zero()) return false;
+    const timeval span{.tv_sec = left.count() / 1'000'000, .tv_usec = left.count() % 1'000'000};
+    return ::setsockopt(socket_.get(), SOL_SOCKET, option, &span, sizeof(span)) == 0;
+  }
+
+  tl::unexpected<ClientError> too_late() const {
+    return failure(Kind::Broken, format("the engine at {} did not answer within {} s: see "
+                                        "`systemctl status nfsteer`",
+                                        path_, std::chrono::duration<double>(patience_).count()));
+  }
+  tl::unexpected<ClientError> hung_up() const {
+    return failure(Kind::Broken,
+                   format("the engine at {} closed the connection without an answer: it is "
+                          "stopping, or has too many clients",
+                          path_));
+  }
+
+  const std::string& path_;
+  const std::chrono::milliseconds patience_;
+  const Clock::time_point deadline_;
+  Fd socket_;
+};
+
+// The error that an answer carries, where it carries one.
+ClientResult<OrderedJson> parameters_of(const OrderedJson& reply) {
+  if (!reply.contains("error")) return reply.at("parameters");
+  const bool not_permitted = reply.at("error").get<std::string>() == refusal::kNotPermitted;
+  const Kind kind = not_permitted ? Kind::NotPermitted : Kind::Refused;
+  return failure(kind, reply.at("parameters").at("message").get<std::string>());
+}
+
+ClientResult<OrderedJson> call(Exchange exchange, std::string_view method,
+                               OrderedJson parameters = OrderedJson::object()) {
+  const OrderedJson request = {{"method", method}, {"parameters", std::move(parameters)}};
+  const auto text = exchange.run(json_text(request));
+  if (!text) return tl::unexpected(text.error());
+  const auto reply = parse_json<OrderedJson>(*text);
+  if (!reply) return failure(Kind::Broken, format("the answer is {}", reply.error().message));
+  try {
+    return parameters_of(*reply);
+  } catch (const nlohmann::json::exception&) {
+    return failure(Kind::Broken, "the answer has not the form of an nfsteer engine's");
+  }
+}
+
+}  // namespace
+
+ClientResult<Status> Client::status() const {
+  const auto json = call({path_, patience_}, method::kStatus);
+  if (!json) return tl::unexpected(json.error());
+  auto status = status_from_json(*json);
+  if (!status) return failure(Kind::Broken, status.error().message);
+  return *std::move(status);
+}
+
+ClientResult<std::string> Client::status_json() const {
+  const auto json = call({path_, patience_}, method::kStatus);
+  if (!json) return tl::unexpected(json.error());
+  return json_text(*json, 2);
+}
+
+ClientResult<void> Client::flush_cache() const {
+  const auto done = call({path_, patience_}, method::kFlushCache);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+ClientResult<void> Client::flush_stats() const {
+  const auto done = call({path_, patience_}, method::kFlushStats);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+ClientResult<FlushedFlows> Client::flush_flows(const std::optional<std::string>& group,
+                                               const std::optional<std::string>& server) const {
+  OrderedJson parameters = OrderedJson::object();
+  if (group) parameters["group"] = *group;
+  if (server) parameters["server"] = *server;
+  const auto json = call({path_, patience_}, method::kFlushFlows, std::move(parameters));
+  if (!json) return tl::unexpected(json.error());
+  if (!json->contains("flows") || !json->at("flows").is_number_unsigned())
+    return failure(Kind::Broken, "the answer does not say how many flows");
+  return FlushedFlows{.flows = json->at("flows").get<std::uint64_t>()};
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,172 @@
+#include "control_server.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <csignal>
+#include <exception>
+#include <string>
+
+#include "nfsteer/base/log.hpp"
+#include "protocol.hpp"
+#include "request.hpp"
+
+namespace nfsteer {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Protocol = asio::local::stream_protocol;
+
+// Pause after a failed accept: long enough not to spin while file descriptors
+// are short, short enough for a person who waits.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+// What the kernel says of the process at the other end. Unknown: no rights.
+Rights rights_of(int socket) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return Rights::Look;
+  return peer.uid == 0 || peer.uid == ::geteuid() ? Rights::Change : Rights::Look;
+}
+
+// What all connections share.
+struct Shared {
+  Control& control;
+  std::chrono::milliseconds idle;
+  std::size_t clients = 0;
+};
+
+// One connection: reads a request, writes its answer, and again. Kept alive by
+// the operation under way; without one it closes.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Protocol::socket socket, Shared& shared)
+      : shared_(shared),
+        socket_(std::move(socket)),
+        deadline_(socket_.get_executor()),
+        rights_(rights_of(socket_.native_handle())) {
+    ++shared_.clients;
+  }
+  ~Session() { --shared_.clients; }
+
+  void read() {
+    start_clock();
+    asio::async_read_until(socket_, asio::dynamic_buffer(received_, kRequestBytesMax), kMessageEnd,
+                           [self = shared_from_this()](error_code error, std::size_t bytes) {
+                             self->on_read(error, bytes);
+                           });
+  }
+
+ private:
+  void on_read(error_code error, std::size_t bytes) {
+    if (error == asio::error::not_found)
+      return write(bad_request(format("longer than {} bytes", kRequestBytesMax)));
+    if (error) return;
+    const auto request = std::string_view(received_).substr(0, bytes - 1);
+    Answer reply = answer(request, rights_, shared_.control);
+    received_.erase(0, bytes);
+    write(std::move(reply));
+  }
+
+  void write(Answer reply) {
+    start_clock();
+    to_send_ = std::move(reply.text);
+    to_send_ += kMessageEnd;
+    asio::async_write(
+        socket_, asio::buffer(to_send_),
+        [self = shared_from_this(), hang_up = reply.hang_up](error_code error, std::size_t) {
+          if (!error && !hang_up) self->read();
+        });
+  }
+
+  // Gives the peer `idle` from now for the operation that follows, as a whole.
+  void start_clock() {
+    deadline_.expires_after(shared_.idle);
+    deadline_.async_wait([weak = weak_from_this()](error_code cancelled) {
+      if (const auto self = weak.lock(); self && !cancelled) self->on_deadline();
+    });
+  }
+
+  void on_deadline() {
+    // The clock may have been started anew while this call was on its way.
+    if (deadline_.expiry() > std::chrono::steady_clock::now()) return;
+    error_code ignored;
+    socket_.close(ignored);  // NOLINT(bugprone-unused-return-value): returns `ignored`
+  }
+
+  Shared& shared_;
+  Protocol::socket socket_;
+  asio::steady_timer deadline_;
+  const Rights rights_;
+  std::string received_;
+  std::string to_send_;
+};
+
+}  // namespace
+
+class ControlServer::Loop {
+ public:
+  Loop(Fd listener, Control& control, std::chrono::milliseconds idle)
+      : shared_{.control = control, .idle = idle}, acceptor_(io_, Protocol(), listener.release()) {
+    signals_.async_wait([this](error_code cancelled, int) {
+      if (!cancelled) io_.stop();
+    });
+    accept();
+  }
+
+  void run() {
+    // A handler that throws, as for want of memory, costs its client and no more.
+    while (!io_.stopped()) try {
+        io_.run();
+      } catch (const std::exception& error) {
+        log::error("control socket: {}", error.what());
+      }
+  }
+
+  void stop() { io_.stop(); }
+
+ private:
+  void accept() {
+    acceptor_.async_accept([this](error_code error, Protocol::socket socket) {
+      if (error) return pause();
+      accept();
+      if (shared_.clients < kClientsMax)
+        std::make_shared<Session>(std::move(socket), shared_)->read();
+    });
+  }
+
+  void pause() {
+    pause_.expires_after(kAcceptPause);
+    pause_.async_wait([this](error_code cancelled) {
+      if (!cancelled) accept();
+    });
+  }
+
+  Shared shared_;  // outlives io_, which holds the sessions
+  asio::io_context io_{1};
+  asio::signal_set signals_{io_, SIGTERM, SIGINT};
+  Protocol::acceptor acceptor_;
+  asio::steady_timer pause_{io_};
+};
+
+ControlServer::ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle)
+    : loop_(std::make_unique<Loop>(std::move(listener), control, idle)) {}
+
+ControlServer::~ControlServer() = default;
+
+void ControlServer::run() {
+  loop_->run();
+}
+
+void ControlServer::stop() {
+  loop_->stop();
+}
+
+}  // namespace nfsteer

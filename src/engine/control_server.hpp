@@ -1,0 +1,44 @@
+// The control socket's server.
+//
+// Wire form (that of Varlink): a JSON object and a NUL byte each way.
+//   {"method": "nfsteer.Status", "parameters": {}}   -> {"parameters": {...}}
+//   anything that cannot be done                     -> {"error": "...", "parameters": {"message":
+//   "..."}}
+// Limits: kClientsMax connections, requests of kRequestBytesMax, kIdle for a
+// request to arrive or an answer to be taken; who breaks one is disconnected,
+// and the workers never notice. Who may ask is decided by the peer's uid
+// (SO_PEERCRED): uid 0 and our own may do all, others may look.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+#include "control.hpp"
+#include "nfsteer/base/fd.hpp"
+
+namespace nfsteer {
+
+inline constexpr std::size_t kClientsMax = 64;
+inline constexpr std::size_t kRequestBytesMax = 1u << 20;
+inline constexpr std::chrono::seconds kIdle{5};
+
+// The control thread's loop: answers clients until SIGTERM or SIGINT.
+class ControlServer {
+ public:
+  // `listener` is a bound, listening unix stream socket. `control` must outlive
+  // the server. From here on SIGTERM and SIGINT are the loop's.
+  ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle = kIdle);
+  ~ControlServer();
+
+  // Runs the loop in this thread until SIGTERM, SIGINT or stop().
+  void run();
+  // Ends run(), also one that has yet to begin. Any thread.
+  void stop();
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace nfsteer

@@ -1,0 +1,190 @@
+// The keeper: a process of one thread that opens every socket, starts the
+// engine and, when it dies, the next one.
+//
+// A queue lives as long as its socket. Because the sockets are the keeper's, a
+// killed engine loses no packet: they wait, and the next engine has what its
+// predecessor had read but not answered decided again (NF_REPEAT). The page
+// with the last answered id of each queue is shared by all of them.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "listener.hpp"
+#include "nfsteer/base/log.hpp"
+#include "nfsteer/engine.hpp"
+#include "nfsteer/netlink.hpp"
+#include "notify.hpp"
+#include "seat.hpp"
+
+namespace nfsteer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Result<Seat> take_seat(const Config& config, const RunOptions& options) {
+  Seat seat;
+  const EngineConfig& engine = config.engine;
+  using Answered = std::atomic<std::uint32_t>;
+  static_assert(Answered::is_always_lock_free, "shared between processes");
+  void* page = ::mmap(nullptr, sizeof(Answered) * engine.queue_count, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return fail(std::strerror(errno));
+  auto* answered = static_cast<Answered*>(page);
+  for (std::uint16_t i = 0; i < engine.queue_count; ++i) {
+    const auto number = static_cast<std::uint16_t>(engine.queue_first + i);
+    auto socket = netlink::open_queue(number, engine);
+    if (!socket) return tl::unexpected(std::move(socket.error()));
+    seat.queues.push_back({number, std::move(*socket), new (&answered[i]) Answered(0)});
+  }
+  auto control = listen_control(options.control_socket);
+  if (!control) return tl::unexpected(std::move(control.error()));
+  seat.control = std::move(*control);
+  return seat;
+}
+
+// The signals that the keeper waits for, as a descriptor. They are blocked from
+// here on, in the engine too until it is ready for them.
+Fd watch_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+class Keeper {
+ public:
+  Keeper(const Config& config, Seat seat)
+      : config_(config), seat_(std::move(seat)), signals_(watch_signals()) {}
+
+  // Until asked to stop, or the first engine could not start.
+  Result<void> keep() {
+    if (!signals_) return fail(std::strerror(errno));
+    while (!stopping_) {
+      if (!start_engine()) return fail("the engine's process cannot be made");
+      watch_engine();
+      if (!ever_ready_) return fail(first_error());
+      if (!stopping_) {
+        log::warning("the engine ended (pid {}); starting the next", engine_);
+        delay_after_quick_deaths();
+      }
+    }
+    return {};
+  }
+
+ private:
+  static constexpr auto kQuick = std::chrono::seconds(1);
+  static constexpr int kQuickDeathsMax = 3;  // then a packet is suspected
+  static constexpr int kStop_ms = 10'000;
+
+  std::string first_error() const {
+    if (stopping_) return "stopped before it was ready";
+    return message_.empty() ? "the engine ended before it was ready" : message_;
+  }
+
+  bool start_engine() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+    Fd receiver(ends[0]), sender(ends[1]);
+    ++seat_.starts;
+    seat_.distrust_abandoned = quick_deaths_ >= kQuickDeathsMax;
+    started_ = Clock::now();
+    engine_ = ::fork();
+    if (engine_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // no engine outlives its keeper
+      if (::getppid() != keeper_) ::_exit(EXIT_FAILURE);
+      receiver.reset();
+      signals_.reset();
+      ::_exit(run_engine(config_, seat_, std::move(sender)));
+    }
+    ready_ = std::move(receiver);
+    return engine_ > 0;
+  }
+
+  // Until the engine has ended. One that was told to stop and does not is killed.
+  void watch_engine() {
+    for (bool running = true; running;) {
+      std::array<pollfd, 2> watched{
+          {{signals_.get(), POLLIN, 0}, {ready_ ? ready_.get() : -1, POLLIN, 0}}};
+      const int ready = ::poll(watched.data(), watched.size(), stopping_ ? kStop_ms : -1);
+      if (ready < 0 && errno != EINTR) return;
+      if (ready == 0) ::kill(engine_, SIGKILL);
+      if (watched[1].revents != 0) read_ready();
+      if (watched[0].revents != 0) running = !read_signals();
+    }
+  }
+
+  void read_ready() {
+    std::array<char, 4096> text;
+    const ssize_t length = ::read(ready_.get(), text.data(), text.size());
+    ready_.reset();
+    if (length <= 0) return;
+    message_.assign(text.data(), static_cast<std::size_t>(length));
+    if (message_ != "ready" || ever_ready_) return;
+    ever_ready_ = true;
+    constexpr std::string_view kReady = "ready\n";
+    if (::write(STDERR_FILENO, kReady.data(), kReady.size()) < 0) log::warning("stderr is closed");
+    notify_service_manager("READY=1");
+  }
+
+  // True when the engine has ended.
+  bool read_signals() {
+    bool ended = false;
+    signalfd_siginfo signal{};
+    while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+      if (signal.ssi_signo == SIGCHLD) {
+        ended |= ::waitpid(engine_, nullptr, WNOHANG) == engine_;
+      } else {
+        stopping_ = true;
+        notify_service_manager("STOPPING=1");
+        ::kill(engine_, SIGTERM);
+      }
+    }
+    if (ended && ready_) read_ready();
+    return ended;
+  }
+
+  void delay_after_quick_deaths() {
+    quick_deaths_ = Clock::now() - started_ < kQuick ? quick_deaths_ + 1 : 0;
+    if (quick_deaths_ < kQuickDeathsMax) return;
+    pollfd stop{signals_.get(), POLLIN, 0};
+    constexpr int kDelay_ms = 500;
+    if (::poll(&stop, 1, kDelay_ms) > 0) stopping_ = true;
+  }
+
+  const Config& config_;
+  Seat seat_;
+  Fd signals_;
+  Fd ready_;  // the current engine's; closed once it has spoken
+  const pid_t keeper_ = ::getpid();
+  pid_t engine_ = -1;
+  Clock::time_point started_;
+  int quick_deaths_ = 0;
+  bool ever_ready_ = false;
+  bool stopping_ = false;
+  std::string message_;
+};
+
+}  // namespace
+
+Result<void> run(const Config& config, const RunOptions& options) {
+  auto seat = take_seat(config, options);
+  if (!seat) return tl::unexpected(std::move(seat.error()));
+  auto kept = Keeper(config, std::move(*seat)).keep();
+  ::unlink(options.control_socket.c_str());
+  return kept;
+}
+
+}  // namespace nfsteer

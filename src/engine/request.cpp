@@ -1,0 +1,154 @@
+#include "request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <ranges>
+#include <span>
+
+#include "protocol.hpp"
+#include "status_json.hpp"
+
+namespace nfsteer {
+namespace {
+
+struct Refusal {
+  std::string_view error;  // of namespace refusal
+  std::string message;
+};
+template <typename T>
+using Outcome = tl::expected<T, Refusal>;
+
+tl::unexpected<Refusal> refuse(std::string_view error, std::string message) {
+  return tl::unexpected<Refusal>(Refusal{error, std::move(message)});
+}
+
+// ---- methods ----------------------------------------------------------------
+
+// All parameters, of all methods, are optional texts.
+using Parameters = std::map<std::string, std::string, std::less<>>;
+
+std::optional<std::string> find(const Parameters& parameters, std::string_view name) {
+  const auto found = parameters.find(name);
+  return found == parameters.end() ? std::nullopt : std::optional(found->second);
+}
+
+Outcome<OrderedJson> status(Control& control, const Parameters&) {
+  return status_to_json(control.status());
+}
+
+Outcome<OrderedJson> flush_cache(Control& control, const Parameters&) {
+  control.flush_cache();
+  return OrderedJson::object();
+}
+
+Outcome<OrderedJson> flush_stats(Control& control, const Parameters&) {
+  control.flush_stats();
+  return OrderedJson::object();
+}
+
+constexpr std::array<std::string_view, 2> kFlushFlowsParameters = {"group", "server"};
+
+Outcome<OrderedJson> flush_flows(Control& control, const Parameters& parameters) {
+  const auto group = find(parameters, "group");
+  const auto server = find(parameters, "server");
+  if (group && server)
+    return refuse(refusal::kInvalidParameter, "name a group or a server, not both");
+  const Result<FlushedFlows> flushed = control.flush_flows(group, server);
+  if (!flushed) return refuse(refusal::kFailed, flushed.error().message);
+  return OrderedJson{{"flows", flushed->flows}};
+}
+
+struct Method {
+  std::string_view name;
+  Rights needs;
+  std::span<const std::string_view> parameters;
+  Outcome<OrderedJson> (*call)(Control& control, const Parameters& parameters);
+};
+
+constexpr Method kMethods[] = {
+    {method::kStatus, Rights::Look, {}, status},
+    {method::kFlushCache, Rights::Change, {}, flush_cache},
+    {method::kFlushStats, Rights::Change, {}, flush_stats},
+    {method::kFlushFlows, Rights::Change, kFlushFlowsParameters, flush_flows},
+};
+
+// ---- reading a request ------------------------------------------------------
+
+std::string hint(std::string_view word, std::span<const std::string_view> known) {
+  const auto meant = nearest(word, known);
+  return meant ? format(": did you mean `{}`?", *meant) : std::string();
+}
+
+Outcome<const Method*> find_method(const std::string& name) {
+  const auto found = std::ranges::find(kMethods, name, &Method::name);
+  if (found != std::end(kMethods)) return found;
+  std::vector<std::string_view> known;
+  for (const Method& method : kMethods) known.push_back(method.name);
+  return refuse(refusal::kUnknownMethod,
+                format("there is no method `{}`{}", nfsteer::quoted(name), hint(name, known)));
+}
+
+Outcome<Parameters> read_parameters(const Method& method, const Json& json) {
+  Parameters result;
+  for (const auto& [name, value] : json.items()) {
+    if (std::ranges::find(method.parameters, name) == method.parameters.end())
+      return refuse(refusal::kInvalidParameter,
+                    format("{} has no parameter `{}`{}", method.name, nfsteer::quoted(name),
+                           hint(name, method.parameters)));
+    if (!value.is_string())
+      return refuse(refusal::kInvalidParameter, format("`{}` is not a string", name));
+    result.emplace(name, value.get<std::string>());
+  }
+  return result;
+}
+
+// The request as an object with a string "method" and an object "parameters".
+Outcome<Json> read_envelope(std::string_view text) {
+  Result<Json> request = parse_json<Json>(text);
+  if (!request) return refuse(refusal::kBadRequest, request.error().message);
+  if (!request->is_object()) return refuse(refusal::kBadRequest, "not a JSON object");
+  request->emplace("parameters", Json::object());
+  for (const auto& [name, value] : request->items())
+    if (name != "method" && name != "parameters")
+      return refuse(refusal::kBadRequest, format("unknown key `{}`", nfsteer::quoted(name)));
+  if (!request->contains("method") || !request->at("method").is_string())
+    return refuse(refusal::kBadRequest, "no string `method`");
+  if (!request->at("parameters").is_object())
+    return refuse(refusal::kBadRequest, "`parameters` is not an object");
+  return *std::move(request);
+}
+
+Outcome<OrderedJson> carry_out(std::string_view text, Rights rights, Control& control) {
+  const auto request = read_envelope(text);
+  if (!request) return tl::unexpected(request.error());
+  const auto method = find_method(request->at("method").get<std::string>());
+  if (!method) return tl::unexpected(method.error());
+  if ((*method)->needs == Rights::Change && rights != Rights::Change)
+    return refuse(refusal::kNotPermitted,
+                  format("{} is for root and for the engine's own user", (*method)->name));
+  const auto parameters = read_parameters(**method, request->at("parameters"));
+  if (!parameters) return tl::unexpected(parameters.error());
+  return (*method)->call(control, *parameters);
+}
+
+Answer refused(const Refusal& why) {
+  const OrderedJson json = {{"error", why.error}, {"parameters", {{"message", why.message}}}};
+  return {.text = json_text(json), .hang_up = why.error == refusal::kBadRequest};
+}
+
+}  // namespace
+
+Answer bad_request(const std::string& reason) {
+  return refused({refusal::kBadRequest, reason});
+}
+
+Answer answer(std::string_view request, Rights rights, Control& control) try {
+  const auto outcome = carry_out(request, rights, control);
+  if (!outcome) return refused(outcome.error());
+  return {.text = json_text(OrderedJson{{"parameters", *outcome}})};
+} catch (const std::exception& error) {
+  return refused({refusal::kFailed, error.what()});
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,62 @@
+#include "worker.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <ctime>
+#include <vector>
+
+#include "nfsteer/base/text.hpp"
+
+namespace nfsteer {
+namespace {
+
+// Read without a system call (vDSO).
+std::uint32_t seconds() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint32_t>(now.tv_sec);
+}
+
+// Pins the calling thread to the CPU that is the queue's in turn, among those
+// that the process may use.
+void pin_to_cpu_of(std::uint16_t queue) noexcept {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  int turn = queue % CPU_COUNT(&allowed);
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || turn-- > 0) continue;
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    CPU_SET(cpu, &own);
+    ::pthread_setaffinity_np(::pthread_self(), sizeof own, &own);
+    return;
+  }
+}
+
+}  // namespace
+
+void Worker::start(netlink::Answer abandoned) {
+  queue_.answer_abandoned(abandoned);
+  thread_ = std::thread([this] { run(); });
+  ::pthread_setname_np(thread_.native_handle(), format("queue {}", number_).c_str());
+}
+
+void Worker::run() noexcept {
+  pin_to_cpu_of(number_);
+  std::uint32_t forgotten = orders_.forget.load(std::memory_order_relaxed);
+  while (!orders_.stop.load(std::memory_order_relaxed)) {
+    queue_.serve([&](const netlink::QueuedPacket& packet) noexcept {
+      return steersman_.answer(packet, seconds());
+    });
+    if (const auto asked = orders_.forget.load(std::memory_order_relaxed); asked != forgotten) {
+      forgotten = asked;
+      steersman_.forget_all();
+    }
+    QueueAccount account = steersman_.account();
+    account.queue_errors = queue_.errors();
+    published_.publish(account);
+  }
+}
+
+}  // namespace nfsteer

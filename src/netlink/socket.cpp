@@ -1,0 +1,54 @@
+#include "socket.hpp"
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "nfsteer/base/text.hpp"
+#include "privilege.hpp"
+
+namespace nfsteer::netlink {
+namespace {
+
+int call_reader(const nlmsghdr* message, void* reader) {
+  (*static_cast<const MessageReader*>(reader))(*message);
+  return MNL_CB_OK;
+}
+
+}  // namespace
+
+Socket open_socket() {
+  Socket socket(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
+  if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0) return nullptr;
+  return socket;
+}
+
+Error netlink_error(const std::string& doing, int code) {
+  if (code == EPERM) return {format("{}: {}", doing, kPrivilegeNeeded)};
+  return {format("{}: {}", doing, std::strerror(code))};
+}
+
+int request(const nlmsghdr& message) {
+  return dump_once(message, [](const nlmsghdr&) {});
+}
+
+int dump_once(const nlmsghdr& message, const MessageReader& read) {
+  const Socket socket = open_socket();
+  if (!socket || mnl_socket_sendto(socket.get(), &message, message.nlmsg_len) < 0) return errno;
+  alignas(nlmsghdr) std::array<char, 1 << 16> bytes;
+  for (;;) {
+    const ssize_t received = mnl_socket_recvfrom(socket.get(), bytes.data(), bytes.size());
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) return errno;
+    const int state = mnl_cb_run(bytes.data(), static_cast<std::size_t>(received),
+                                 message.nlmsg_seq, mnl_socket_get_portid(socket.get()),
+                                 call_reader, const_cast<MessageReader*>(&read));
+    if (state < 0) return errno;
+    if (state == MNL_CB_STOP) return 0;
+  }
+}
+
+}  // namespace nfsteer::netlink

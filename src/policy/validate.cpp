@@ -1,0 +1,183 @@
+// What compile() refuses in a Config, each with the path to its place.
+#include <set>
+
+#include "nfsteer/base/text.hpp"
+#include "nfsteer/policy.hpp"
+
+namespace nfsteer {
+namespace {
+
+using Path = std::vector<std::string>;
+
+std::string element(std::size_t index) {
+  return format("[{}]", index);
+}
+
+class Validator {
+ public:
+  explicit Validator(const Config& config) : config_(config) {
+    for (const GroupConfig& group : config.groups) group_names_.push_back(group.name);
+    for (const TableConfig& table : config.tables) table_names_.push_back(table.name);
+  }
+
+  std::vector<Problem> run() && {
+    check_engine();
+    check_groups();
+    check_tables();
+    check_policies();
+    return std::move(problems_);
+  }
+
+ private:
+  void add(Path path, std::string message, std::string remedy = {}) {
+    problems_.push_back({std::move(path), std::move(message), std::move(remedy)});
+  }
+
+  void check_engine() {
+    const EngineConfig& engine = config_.engine;
+    if (engine.queue_count < 1 || engine.queue_count > kQueuesMax ||
+        engine.queue_first + engine.queue_count > 65536)
+      add({"engine", "queues"}, format("there can be 1 to {} queues", kQueuesMax));
+    if (engine.hooks.empty())
+      add({"engine", "hooks"}, "no hook: nothing would be steered",
+          "use \"prerouting\", \"output\" or both");
+    if (auto layout = make_mark_layout(engine.mark.mask); !layout)
+      add({"engine", "mark_mask"}, layout.error().message);
+  }
+
+  void check_groups() {
+    std::set<std::string_view> seen;
+    std::size_t servers = 0;
+    for (const GroupConfig& group : config_.groups) {
+      const Path path{"group", group.name};
+      check_name(group.name, path, "group");
+      if (!seen.insert(group.name).second)
+        add(path, format("group `{}` is defined twice", group.name));
+      check_algorithm(group, path);
+      if (group.servers.empty())
+        add(path, format("group `{}` has no servers", group.name), "add `servers = [ ... ]`");
+      check_servers(group, path);
+      servers += group.servers.size();
+    }
+    const bool mask_is_good = make_mark_layout(config_.engine.mark.mask).has_value();
+    if (mask_is_good && servers > config_.engine.mark.server_max())
+      add({"engine", "mark_mask"},
+          format("{} servers are more than mark_mask {:#010x} has room for: {}", servers,
+                 config_.engine.mark.mask, config_.engine.mark.server_max()),
+          "use a mask of more bits");
+  }
+
+  void check_algorithm(const GroupConfig& group, Path path) {
+    if (find_algorithm(group.algorithm)) return;
+    std::vector<std::string_view> names;
+    for (const Algorithm& algorithm : algorithms()) names.emplace_back(algorithm.name);
+    path.emplace_back("algorithm");
+    add(std::move(path), format("unknown algorithm `{}`", quoted(group.algorithm)),
+        suggestion(group.algorithm, names));
+  }
+
+  void check_servers(const GroupConfig& group, const Path& group_path) {
+    std::set<std::string_view> names;
+    std::set<std::pair<Address, std::optional<std::uint16_t>>> endpoints;
+    for (std::size_t i = 0; i < group.servers.size(); ++i) {
+      const ServerConfig& server = group.servers[i];
+      Path path = group_path;
+      path.insert(path.end(), {"servers", element(i)});
+      check_name(server.name, with(path, "name"), "server");
+      if (!names.insert(server.name).second)
+        add(with(path, "name"),
+            format("server `{}` is named twice in group `{}`", server.name, group.name));
+      if (!endpoints.insert({server.address, server.port}).second)
+        add(with(path, "address"),
+            format("group `{}` has this address and port twice", group.name));
+      if (server.weight < kWeightMin || server.weight > kWeightMax)
+        add(with(path, "weight"), format("a weight is {} to {}", kWeightMin, kWeightMax));
+      if (server.port == 0) add(with(path, "port"), "a port is 1 to 65535");
+    }
+  }
+
+  void check_tables() {
+    std::set<std::string_view> seen;
+    for (const TableConfig& table : config_.tables) {
+      const Path path{"table", table.name};
+      check_name(table.name, path, "table");
+      if (!seen.insert(table.name).second)
+        add(path, format("table `{}` is defined twice", table.name));
+      for (std::size_t i = 0; i < table.routes.size(); ++i) {
+        Path route = path;
+        route.insert(route.end(), {"routes", element(i)});
+        check_route(table.routes[i], route);
+      }
+    }
+  }
+
+  void check_route(const RouteConfig& route, const Path& path) {
+    check_reference(route.group, with(path, "group"), "group", group_names_);
+    const Family family = route.prefix.address.family;
+    for (const GroupConfig& group : config_.groups) {
+      if (group.name != route.group || group.servers.empty()) continue;
+      bool serves = false;
+      for (const ServerConfig& server : group.servers) serves |= server.address.family == family;
+      if (!serves)
+        add(with(path, "group"),
+            format("group `{}` has no {} server for {}", group.name,
+                   family == Family::V4 ? "IPv4" : "IPv6", to_string(route.prefix)));
+    }
+  }
+
+  void check_policies() {
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < config_.policies.size(); ++i) {
+      const PolicyConfig& policy = config_.policies[i];
+      const Path path{"policy", element(i)};
+      check_name(policy.name, with(path, "name"), "policy");
+      if (!seen.insert(policy.name).second)
+        add(with(path, "name"), format("policy `{}` is defined twice", policy.name));
+      if (const auto* group = std::get_if<ToGroup>(&policy.target))
+        check_reference(group->name, with(path, "group"), "group", group_names_);
+      if (const auto* table = std::get_if<ToTable>(&policy.target))
+        check_reference(table->name, with(path, "table"), "table", table_names_);
+    }
+  }
+
+  void check_name(const std::string& name, Path path, const char* what) {
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    const bool good = !name.empty() && name.size() <= 63 && name.front() != '_' &&
+                      name.front() != '-' && name.find_first_not_of(kLetters) == std::string::npos;
+    if (!good)
+      add(std::move(path), format("`{}` is not a name for a {}", quoted(name), what),
+          "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit");
+  }
+
+  void check_reference(const std::string& name, Path path, const char* what,
+                       const std::vector<std::string_view>& names) {
+    for (const std::string_view known : names)
+      if (known == name) return;
+    add(std::move(path), format("{} `{}` does not exist", what, quoted(name)),
+        suggestion(name, names));
+  }
+
+  static std::string suggestion(std::string_view word, const std::vector<std::string_view>& names) {
+    if (const auto meant = nearest(word, names)) return format("did you mean `{}`?", *meant);
+    constexpr std::size_t kListMax = 20;
+    if (names.empty() || names.size() > kListMax) return {};
+    return format("there are: {}", join(names, ", "));
+  }
+
+  static Path with(Path path, const char* key) {
+    path.emplace_back(key);
+    return path;
+  }
+
+  const Config& config_;
+  std::vector<std::string_view> group_names_, table_names_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> validate(const Config& config) {
+  return Validator(config).run();
+}
+
+}  // namespace nfsteer

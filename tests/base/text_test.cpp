@@ -1,0 +1,56 @@
+#include "nfsteer/base/text.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace nfsteer;
+
+TEST_CASE("numbers: the whole text, or nothing") {
+  static constexpr struct {
+    std::string_view text;
+    std::optional<std::uint64_t> want;
+  } kCases[] = {
+      {"0", 0},
+      {"65535", 65535},
+      {"0xfff00000", 0xfff00000},
+      {"0x", {}},
+      {"", {}},
+      {"-1", {}},
+      {"+1", {}},
+      {" 1", {}},
+      {"1 ", {}},
+      {"1e3", {}},
+      {"18446744073709551615", 18446744073709551615u},
+      {"18446744073709551616", {}},
+      {"0x1g", {}},
+  };
+  for (const auto& [text, want] : kCases) {
+    CAPTURE(text);
+    CHECK(parse_number(text) == want);
+  }
+}
+
+TEST_CASE("nearest: what was meant, and nothing far") {
+  static constexpr std::string_view kNames[] = {"weight", "address", "name", "port"};
+  static constexpr struct {
+    std::string_view word;
+    std::optional<std::string_view> want;
+  } kCases[] = {
+      {"wieght", "weight"},  // neighbours swapped: one edit
+      {"weigth", "weight"},       {"adress", "address"}, {"nam", "name"}, {"prt", "port"},
+      {"zone", {}},           {"algorithm", {}},     {"x", {}},       {"", {}},
+      {"weightweightweight", {}},
+  };
+  for (const auto& [word, want] : kCases) {
+    CAPTURE(word);
+    const auto got = nearest(word, kNames);
+    REQUIRE(got.has_value() == want.has_value());
+    if (want) CHECK(*got == *want);
+  }
+  CHECK_FALSE(nearest(std::string(1'000'000, 'a'), kNames));
+}
+
+TEST_CASE("quoted: nothing that moves a terminal, and an end") {
+  CHECK(quoted("plain") == "plain");
+  CHECK(quoted("a\x1b[2Jb\n") == "a\\x1b[2Jb\\x0a");
+  CHECK(quoted("abcdef", 3) == "abc...");
+}

@@ -1,0 +1,139 @@
+#include "engine/request.hpp"
+
+#include <doctest/doctest.h>
+
+#include "engine/protocol.hpp"
+#include "fake_control.hpp"
+
+namespace nfsteer {
+namespace {
+
+constexpr struct {
+  const char* request;
+  Rights rights;
+  const char* asked;  // of the engine
+  const char* reply;
+} kServed[] = {
+    {R"({"method": "nfsteer.FlushCache"})", Rights::Change, "cache", R"({"parameters":{}})"},
+    {R"({"method": "nfsteer.FlushCache", "parameters": {}})", Rights::Change, "cache",
+     R"({"parameters":{}})"},
+    {R"({"method": "nfsteer.FlushStats"})", Rights::Change, "stats", R"({"parameters":{}})"},
+    {R"({"method": "nfsteer.FlushFlows"})", Rights::Change, "flows group=- server=-",
+     R"({"parameters":{"flows":3}})"},
+    {R"({"method": "nfsteer.FlushFlows", "parameters": {"group": "web"}})", Rights::Change,
+     "flows group=web server=-", R"({"parameters":{"flows":3}})"},
+    {R"({"parameters": {"server": "web/web1"}, "method": "nfsteer.FlushFlows"})", Rights::Change,
+     "flows group=- server=web/web1", R"({"parameters":{"flows":3}})"},
+};
+
+TEST_CASE("requests that are served") {
+  for (const auto& row : kServed) {
+    CAPTURE(row.request);
+    test::FakeControl control;
+    const Answer got = answer(row.request, row.rights, control);
+    CHECK(got.text == row.reply);
+    CHECK_FALSE(got.hang_up);
+    CHECK(control.asked == row.asked);
+  }
+}
+
+TEST_CASE("everybody may look") {
+  test::FakeControl control;
+  for (const Rights rights : {Rights::Look, Rights::Change}) {
+    const Answer got = answer(R"({"method": "nfsteer.Status"})", rights, control);
+    CHECK(Json::parse(got.text).at("parameters").at("engine").at("pid") == 812);
+  }
+}
+
+constexpr struct {
+  const char* request;
+  Rights rights;
+  const char* error;
+  const char* message;
+  bool hang_up;
+} kRefused[] = {
+    // What is no request: the next byte cannot be trusted to begin one.
+    {"", Rights::Change, "BadRequest", "not JSON: error at byte 1", true},
+    {"garbage", Rights::Change, "BadRequest", "not JSON: error at byte 1", true},
+    {R"({"method": "nfsteer.Status")", Rights::Change, "BadRequest", "not JSON: error at byte 28",
+     true},
+    {R"({"method": "nfsteer.Status"} {})", Rights::Change, "BadRequest",
+     "not JSON: error at byte 30", true},
+    {"{\"method\": \"\xff\"}", Rights::Change, "BadRequest", "not JSON: error at byte 13", true},
+    {"[]", Rights::Change, "BadRequest", "not a JSON object", true},
+    {"null", Rights::Change, "BadRequest", "not a JSON object", true},
+    {"{}", Rights::Change, "BadRequest", "no string `method`", true},
+    {R"({"method": 1})", Rights::Change, "BadRequest", "no string `method`", true},
+    {R"({"method": "nfsteer.Status", "parameters": []})", Rights::Change, "BadRequest",
+     "`parameters` is not an object", true},
+    {R"({"method": "nfsteer.Status", "more": true})", Rights::Change, "BadRequest",
+     "unknown key `more`", true},
+
+    // What is one, and cannot be done.
+    {R"({"method": "nfsteer.Statsu"})", Rights::Change, "UnknownMethod",
+     "there is no method `nfsteer.Statsu`: did you mean `nfsteer.Status`?", false},
+    {R"({"method": "\u0007\n"})", Rights::Change, "UnknownMethod",
+     R"(there is no method `\x07\x0a`)", false},
+    {R"({"method": "nfsteer.FlushFlows", "parameters": {"sever": "a/b"}})", Rights::Change,
+     "InvalidParameter", "nfsteer.FlushFlows has no parameter `sever`: did you mean `server`?",
+     false},
+    {R"({"method": "nfsteer.Status", "parameters": {"group": "web"}})", Rights::Change,
+     "InvalidParameter", "nfsteer.Status has no parameter `group`", false},
+    {R"({"method": "nfsteer.FlushFlows", "parameters": {"group": 1}})", Rights::Change,
+     "InvalidParameter", "`group` is not a string", false},
+    {R"({"method": "nfsteer.FlushFlows", "parameters": {"group": "a", "server": "a/b"}})",
+     Rights::Change, "InvalidParameter", "name a group or a server, not both", false},
+    {R"({"method": "nfsteer.FlushFlows", "parameters": {"group": "wbe"}})", Rights::Change,
+     "Failed", "there is no group `wbe`: did you mean `web`?", false},
+
+    // Who may only look.
+    {R"({"method": "nfsteer.FlushCache"})", Rights::Look, "NotPermitted",
+     "nfsteer.FlushCache is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.FlushStats"})", Rights::Look, "NotPermitted",
+     "nfsteer.FlushStats is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.FlushFlows"})", Rights::Look, "NotPermitted",
+     "nfsteer.FlushFlows is for root and for the engine's own user", false},
+};
+
+TEST_CASE("requests that are refused") {
+  for (const auto& row : kRefused) {
+    CAPTURE(row.request);
+    test::FakeControl control;
+    const Answer got = answer(row.request, row.rights, control);
+    const Json json = Json::parse(got.text);
+    CHECK(json.at("error") == format("nfsteer.{}", row.error));
+    CHECK(json.at("parameters").at("message") == row.message);
+    CHECK(got.hang_up == row.hang_up);
+    if (row.rights == Rights::Look) CHECK(control.asked.empty());
+  }
+}
+
+TEST_CASE("requests as deep, wide or long as they can be") {
+  test::FakeControl control;
+  const auto said = [&](const std::string& request) {
+    return Json::parse(answer(request, Rights::Change, control).text)
+        .at("parameters")
+        .at("message")
+        .get<std::string>();
+  };
+  const std::string open(kRequestBytesMax, '[');
+  CHECK(said(open) == format("not JSON: error at byte {}", kRequestBytesMax + 1));
+  const std::size_t half = kRequestBytesMax / 2;
+  CHECK(said(std::string(half, '[') + std::string(half, ']')) == "nested deeper than 32 levels");
+
+  std::string wide = "{";
+  while (wide.size() < kRequestBytesMax) wide += format("\"{}\":0,", wide.size());
+  CHECK(said(wide + "\"method\":0}").starts_with("unknown key"));
+  CHECK(said(format(R"({{"method": "{}"}})", std::string(kRequestBytesMax, 'x'))) ==
+        format("there is no method `{}...`", std::string(60, 'x')));
+}
+
+TEST_CASE("an engine that throws is an answer") {
+  test::FakeControl control;
+  control.broken = true;
+  const Answer got = answer(R"({"method": "nfsteer.Status"})", Rights::Look, control);
+  CHECK(got.text == R"({"error":"nfsteer.Failed","parameters":{"message":"a library failed"}})");
+}
+
+}  // namespace
+}  // namespace nfsteer

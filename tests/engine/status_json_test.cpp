@@ -1,0 +1,150 @@
+#include "engine/status_json.hpp"
+
+#include <doctest/doctest.h>
+
+#include "fake_control.hpp"
+
+namespace nfsteer {
+namespace {
+
+// What programs read: a change here breaks them.
+constexpr const char* kSample = R"({
+  "schema": 1,
+  "version": "0.1.0",
+  "engine": {
+    "pid": 812,
+    "generation": 7,
+    "starts": 2,
+    "uptime_s": 273600.5,
+    "state": "steering"
+  },
+  "queues": [
+    {
+      "queue": 0,
+      "received": 100,
+      "accepted": 60,
+      "dropped": 20,
+      "rejected": 15,
+      "passed": 5,
+      "errors": {
+        "enobufs": 3,
+        "truncated_ip": 4
+      },
+      "waiting": 6
+    },
+    {
+      "queue": 1,
+      "received": 31,
+      "accepted": 16,
+      "dropped": 8,
+      "rejected": 4,
+      "passed": 3,
+      "errors": {
+        "truncated_ip": 1
+      },
+      "waiting": 2
+    }
+  ],
+  "groups": [
+    {
+      "name": "web",
+      "algorithm": "weighted",
+      "requests": 76,
+      "selected": 75,
+      "failed": 1,
+      "servers": [
+        {
+          "name": "web1",
+          "address": "10.2.0.1",
+          "port": 8080,
+          "id": 1,
+          "weight": 100,
+          "state": "up",
+          "selected": 50
+        },
+        {
+          "name": "web6",
+          "address": "2001:db8:2::1",
+          "port": 8081,
+          "id": 2,
+          "weight": 49,
+          "state": "up",
+          "selected": 25
+        },
+        {
+          "name": "any",
+          "address": "10.2.0.3",
+          "port": null,
+          "id": 3,
+          "weight": 1,
+          "state": "up",
+          "selected": 0
+        }
+      ]
+    }
+  ],
+  "policies": [
+    {
+      "name": "api",
+      "priority": -200,
+      "packets": 11,
+      "bytes": 660
+    }
+  ],
+  "tables": [
+    {
+      "name": "main",
+      "priority": 101,
+      "routes": 9
+    }
+  ],
+  "cache": {
+    "entries": 41,
+    "hits": 42,
+    "misses": 43,
+    "evictions": 44
+  }
+})";
+
+TEST_CASE("status: the JSON that programs read") {
+  CHECK(json_text(status_to_json(test::sample_status()), 2) == kSample);
+}
+
+TEST_CASE("status: read back as it was written") {
+  const auto json = parse_json<OrderedJson>(kSample);
+  REQUIRE(json);
+  const auto status = status_from_json(*json);
+  REQUIRE_MESSAGE(status, status.error().message);
+  CHECK(json_text(status_to_json(*status), 2) == kSample);
+  CHECK(status->groups[0].servers[2].port == std::nullopt);
+  CHECK(status->queues[0].errors.at("truncated_ip") == 4);
+}
+
+TEST_CASE("status: empty lists stay lists") {
+  const std::string text = json_text(status_to_json(Status{}));
+  for (const char* name : {"queues", "groups", "policies", "tables"})
+    CHECK(text.find(format("\"{}\":[]", name)) != text.npos);
+}
+
+TEST_CASE("status: what is not one is refused") {
+  struct {
+    const char* change;  // a JSON merge patch; null removes
+    const char* said;    // a part of the error
+  } const cases[] = {
+      {R"({"schema": 2})", "schema 2"},       {R"({"schema": null})", "schema"},
+      {R"({"engine": null})", "engine"},      {R"({"engine": {"pid": "x"}})", "must be number"},
+      {R"({"queues": {}})", "must be array"}, {R"({"cache": {"hits": null}})", "hits"},
+  };
+  for (const auto& row : cases) {
+    CAPTURE(row.change);
+    OrderedJson json = OrderedJson::parse(kSample);
+    json.merge_patch(OrderedJson::parse(row.change));
+    const auto status = status_from_json(json);
+    REQUIRE_FALSE(status);
+    CHECK_MESSAGE(status.error().message.find(row.said) != std::string::npos,
+                  status.error().message);
+  }
+}
+
+}  // namespace
+}  // namespace nfsteer
