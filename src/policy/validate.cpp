@@ -1,4 +1,5 @@
 // What compile() refuses in a Config, each with the path to its place.
+#include <map>
 #include <set>
 
 #include "nfsteer/base/text.hpp"
@@ -9,6 +10,8 @@ namespace {
 
 using Path = std::vector<std::string>;
 
+constexpr std::size_t kSuggestionsMax = 50;
+
 std::string element(std::size_t index) {
   return format("[{}]", index);
 }
@@ -16,8 +19,13 @@ std::string element(std::size_t index) {
 class Validator {
  public:
   explicit Validator(const Config& config) : config_(config) {
-    for (const GroupConfig& group : config.groups) group_names_.push_back(group.name);
-    for (const TableConfig& table : config.tables) table_names_.push_back(table.name);
+    for (const GroupConfig& group : config.groups) {
+      Families families;
+      for (const ServerConfig& server : group.servers)
+        (server.address.family == Family::V4 ? families.v4 : families.v6) = true;
+      groups_.emplace(group.name, families);
+    }
+    for (const TableConfig& table : config.tables) tables_.emplace(table.name, Families{});
   }
 
   std::vector<Problem> run() && {
@@ -29,6 +37,12 @@ class Validator {
   }
 
  private:
+  // The families that a group has servers of.
+  struct Families {
+    bool v4 = false, v6 = false;
+  };
+  using Names = std::map<std::string_view, Families>;
+
   void add(Path path, std::string message, std::string remedy = {}) {
     problems_.push_back({std::move(path), std::move(message), std::move(remedy)});
   }
@@ -112,17 +126,14 @@ class Validator {
   }
 
   void check_route(const RouteConfig& route, const Path& path) {
-    check_reference(route.group, with(path, "group"), "group", group_names_);
-    const Family family = route.prefix.address.family;
-    for (const GroupConfig& group : config_.groups) {
-      if (group.name != route.group || group.servers.empty()) continue;
-      bool serves = false;
-      for (const ServerConfig& server : group.servers) serves |= server.address.family == family;
-      if (!serves)
-        add(with(path, "group"),
-            format("group `{}` has no {} server for {}", group.name,
-                   family == Family::V4 ? "IPv4" : "IPv6", to_string(route.prefix)));
-    }
+    check_reference(route.group, with(path, "group"), "group", groups_);
+    const auto group = groups_.find(route.group);
+    if (group == groups_.end()) return;
+    const auto [v4, v6] = group->second;
+    const bool is_v4 = route.prefix.address.family == Family::V4;
+    if ((v4 || v6) && !(is_v4 ? v4 : v6))
+      add(with(path, "group"), format("group `{}` has no {} server for {}", route.group,
+                                      is_v4 ? "IPv4" : "IPv6", to_string(route.prefix)));
   }
 
   void check_policies() {
@@ -134,9 +145,9 @@ class Validator {
       if (!seen.insert(policy.name).second)
         add(with(path, "name"), format("policy `{}` is defined twice", policy.name));
       if (const auto* group = std::get_if<ToGroup>(&policy.target))
-        check_reference(group->name, with(path, "group"), "group", group_names_);
+        check_reference(group->name, with(path, "group"), "group", groups_);
       if (const auto* table = std::get_if<ToTable>(&policy.target))
-        check_reference(table->name, with(path, "table"), "table", table_names_);
+        check_reference(table->name, with(path, "table"), "table", tables_);
     }
   }
 
@@ -149,12 +160,14 @@ class Validator {
           "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit");
   }
 
-  void check_reference(const std::string& name, Path path, const char* what,
-                       const std::vector<std::string_view>& names) {
-    for (const std::string_view known : names)
-      if (known == name) return;
+  void check_reference(const std::string& name, Path path, const char* what, const Names& names) {
+    if (names.contains(name)) return;
+    std::vector<std::string_view> known;
+    // More suggestions than a person reads are not worth the search.
+    if (problems_.size() < kSuggestionsMax)
+      for (const auto& [each, families] : names) known.push_back(each);
     add(std::move(path), format("{} `{}` does not exist", what, quoted(name)),
-        suggestion(name, names));
+        suggestion(name, known));
   }
 
   static std::string suggestion(std::string_view word, const std::vector<std::string_view>& names) {
@@ -170,7 +183,7 @@ class Validator {
   }
 
   const Config& config_;
-  std::vector<std::string_view> group_names_, table_names_;
+  Names groups_, tables_;
   std::vector<Problem> problems_;
 };
 

@@ -137,6 +137,8 @@ TEST_CASE("text that would break a parser") {
        "x = [\"\\\"\", '\\', '''\n'\"''', \"\"\"\n\"\\\"\"\"\"\"\"]\n" + repeated("a.", 20) +
            "a = 1",
        kDeepKey},
+      {"behind a string that ends in a quote",
+       "x = [\"\"\"a\"\"\"\", { " + repeated("a.", 20) + "a = 1 }]", kDeepKey},
       {"binary",
        "\x7f"
        "ELF\x02\x01\x01\x80",

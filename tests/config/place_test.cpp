@@ -79,6 +79,10 @@ TEST_CASE("places") {
   }
 }
 
+TEST_CASE("a byte order mark is not shown") {
+  CHECK(diagnose("\xef\xbb\xbfquues = 2").front().source == "quues = 2");
+}
+
 TEST_CASE("one cause is one message") {
   const struct {
     std::string_view remark;
@@ -104,6 +108,10 @@ TEST_CASE("one cause is one message") {
        "[group.web]\nservers = [\n{ name = \"a\", address = 10.2.0.1 },\n]\n"
        "[[policy]]\nname = \"p\"\ngroup = \"web\"",
        "syntax error in floating-point: expected decimal digit or exponent, saw '.'"},
+      {"nor is a key", "[[policy]]\nname = p\naction = \"drop\"",
+       "syntax error in value: could not determine value type"},
+      {"nor is a header with more in its line left out", "[engine] queues\nhooks = \"output\"",
+       "syntax error in table header: expected a comment or whitespace, saw 'q'"},
       {"nor is what follows a broken header known to be in the wrong place",
        "[engine\nqueues = 2\n[group.web]\nsnat = 1",
        "syntax error in table header: expected ']', saw '\\n'"},
