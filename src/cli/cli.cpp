@@ -28,30 +28,36 @@ constexpr struct {
 #undef COMMAND
 };
 
-// The word that stands where the name of a command should, or nullopt.
-std::optional<std::string> stray_word(const CLI::App& app) {
-  const bool takes_command = !app.get_subcommands(nullptr).empty();
-  if (!takes_command || !app.get_subcommands().empty()) return std::nullopt;
-  const std::vector<std::string> words = app.remaining();
-  if (words.empty() || words.front().starts_with('-')) return std::nullopt;
-  return words.front();
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return names;
 }
 
-std::string unknown_command(const CLI::App& app, const std::string& word) {
-  std::vector<std::string> names;
-  for (const CLI::App* known : app.get_subcommands(nullptr)) names.push_back(known->get_name());
-  const std::vector<std::string_view> views(names.begin(), names.end());
+std::string unknown_command(const std::string& word, const std::vector<std::string>& known) {
+  const std::vector<std::string_view> views(known.begin(), known.end());
   const auto meant = nearest(word, views);
   return format(
       "there is no command `{}`: {}", nfsteer::quoted(word),
-      meant ? format("did you mean `{}`?", *meant) : format("there are {}", join(names, ", ")));
+      meant ? format("did you mean `{}`?", *meant) : format("there are {}", join(known, ", ")));
+}
+
+// What is wrong where a command should be named, better than CLI11 says it.
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> known = command_names(app);
+  const std::vector<std::string> words = app.remaining();
+  if (known.empty()) return error.what();
+  if (!words.empty() && !words.front().starts_with('-'))
+    return unknown_command(words.front(), known);
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  return missing ? format("{} what? There are {}", app.get_name(), join(known, ", "))
+                 : error.what();
 }
 
 Exit wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* at = &app;
-  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-  const auto word = stray_word(*at);
-  complain(word ? unknown_command(*at, *word) : error.what());
+  const CLI::App* innermost = &app;
+  while (!innermost->get_subcommands().empty()) innermost = innermost->get_subcommands().front();
+  complain(explain(*innermost, error));
   return Exit::Usage;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <variant>
 
+#include "nfsteer/base/text.hpp"
 #include "nfsteer/config.hpp"
 #include "output.hpp"
 
@@ -12,9 +13,10 @@ namespace {
 std::string describe(const std::vector<Diagnostic>& mistakes) {
   std::string text;
   for (const Diagnostic& mistake : mistakes) text += render(mistake);
-  text += counted(mistakes.size(), "error", "errors");
-  text += mistakes.size() < kDiagnosticsMax ? ".\n" : ", the most that are shown.\n";
-  return text;
+  // Past the limit, the last of them only counts those that are not shown.
+  if (mistakes.size() > kDiagnosticsMax)
+    return text + format("More than {} errors.\n", kDiagnosticsMax);
+  return text + counted(mistakes.size(), "error", "errors") + ".\n";
 }
 
 }  // namespace

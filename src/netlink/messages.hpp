@@ -69,7 +69,12 @@ class Transaction {
   void add_rule(const std::string& chain, const Rule& rule);
   void add_set(const Set& set);
 
+  // Carries it out.
   tl::expected<void, Refusal> send() &&;
+  // Asks whether the kernel would carry it out, without a trace. A base chain
+  // that is not there yet must not be in it: even that one would be made, and
+  // taken away again, which drops every packet that waits in any queue.
+  tl::expected<void, Refusal> check() &&;
 
  private:
   friend class RuleMessage;
@@ -87,6 +92,7 @@ class Transaction {
   void end_message(std::string object);
   Refusal refusal(std::uint32_t sequence, int code, std::size_t bad_attribute) const;
   std::string expression_name(const Sent& message, std::size_t offset) const;
+  tl::expected<void, Refusal> talk() const;
   tl::expected<void, Refusal> read_answers(mnl_socket* socket) const;
 
   std::vector<char> buffer_;

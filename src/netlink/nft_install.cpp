@@ -12,8 +12,8 @@
 
 #include "messages.hpp"
 #include "nfsteer/base/text.hpp"
-#include "privilege.hpp"
 #include "socket.hpp"
+#include "statements.hpp"
 #include "table.hpp"
 
 namespace nfsteer::netlink {
@@ -67,18 +67,18 @@ Result<Leftover> read_leftover() {
 
 // ---- what the kernel cannot do ----------------------------------------------
 
+// Whether it says of a part of a rule that the kernel does not have it.
+bool is_absent(int code) {
+  return code == ENOENT || code == EOPNOTSUPP || code == EAFNOSUPPORT;
+}
+
 constexpr struct {
   std::string_view expression;
   std::string_view options;
 } kOptions[] = {
-    {"queue", "CONFIG_NFT_QUEUE"},
-    {"target", "CONFIG_NFT_QUEUE, or CONFIG_NETFILTER_XT_TARGET_NFQUEUE with CONFIG_NFT_COMPAT"},
-    {"ct", "CONFIG_NFT_CT"},
-    {"fib", "CONFIG_NFT_FIB_INET"},
-    {"hash", "CONFIG_NFT_HASH"},
-    {"masq", "CONFIG_NFT_MASQ"},
-    {"nat", "CONFIG_NFT_NAT"},
-    {"reject", "CONFIG_NFT_REJECT_INET"},
+    {"ct", "CONFIG_NFT_CT"},     {"fib", "CONFIG_NFT_FIB_INET"},
+    {"hash", "CONFIG_NFT_HASH"}, {"masq", "CONFIG_NFT_MASQ"},
+    {"nat", "CONFIG_NFT_NAT"},   {"reject", "CONFIG_NFT_REJECT_INET"},
 };
 
 std::string missing(const Refusal& refusal) {
@@ -88,7 +88,7 @@ std::string missing(const Refusal& refusal) {
 }
 
 Error explain(const Refusal& refusal) {
-  const bool absent = refusal.code == ENOENT || refusal.code == EOPNOTSUPP;
+  const bool absent = is_absent(refusal.code);
   const bool of_chain = refusal.object.starts_with("chain ");
   if (refusal.code == EPERM) return netlink_error("changing nftables", EPERM);
   if (refusal.object.empty() && absent)
@@ -126,14 +126,33 @@ tl::expected<void, Refusal> replace_table(const Ruleset& ruleset, const Leftover
   return std::move(transaction).send();
 }
 
+// The first form that the kernel takes, tried in a chain that nothing calls. It
+// is not tried with the whole table, as a table that is refused takes back the
+// base chains that were new in it, and with them all packets that wait.
+Result<QueueForm> find_queue_form(const Ruleset& ruleset) {
+  for (const QueueForm form : {QueueForm::Native, QueueForm::XtTarget}) {
+    Transaction transaction;
+    transaction.add_table();
+    transaction.add_chain({"queue_form", {}, {}});
+    transaction.add_rule("queue_form", {queue(ruleset, form)});
+    const auto tried = std::move(transaction).check();
+    if (tried) return form;
+    if (!is_absent(tried.error().code) || tried.error().object.empty())
+      return tl::unexpected(explain(tried.error()));
+  }
+  return fail(
+      "the kernel cannot queue packets: it needs CONFIG_NFT_QUEUE, or "
+      "CONFIG_NETFILTER_XT_TARGET_NFQUEUE with CONFIG_NFT_COMPAT");
+}
+
 }  // namespace
 
 Result<void> install(const Ruleset& ruleset) {
   const Result<Leftover> leftover = read_leftover();
   if (!leftover) return tl::unexpected(leftover.error());
-  auto installed = replace_table(ruleset, *leftover, QueueForm::Native);
-  if (!installed && installed.error().expression == "queue")
-    installed = replace_table(ruleset, *leftover, QueueForm::XtTarget);
+  const Result<QueueForm> form = find_queue_form(ruleset);
+  if (!form) return tl::unexpected(form.error());
+  const auto installed = replace_table(ruleset, *leftover, *form);
   if (!installed) return tl::unexpected(explain(installed.error()));
   return {};
 }

@@ -51,7 +51,8 @@ std::string set_text(const Set& set) {
 
 std::string rule_text(const Rule& rule) {
   std::string text;
-  for (const Statement& statement : rule) text += (text.empty() ? "" : " ") + statement.text;
+  for (const Statement& statement : rule)
+    text += format("{}{}", text.empty() ? "" : " ", statement.text);
   return text;
 }
 
@@ -71,10 +72,10 @@ std::string to_nft(const Ruleset& ruleset) {
   std::string text = format("{}\n{}\ntable inet {} {{\n", kHeader, clear(table), kTableName);
   const char* separator = "";
   for (const Set& set : table.sets) {
-    text += separator + set_text(set);
+    text += format("{}{}", separator, set_text(set));
     separator = "\n";
   }
-  for (const Chain& chain : table.chains) text += separator + chain_text(chain);
+  for (const Chain& chain : table.chains) text += format("{}{}", separator, chain_text(chain));
   return text + "}\n";
 }
 

@@ -33,13 +33,13 @@ struct Placed {
   const Claim* claim;
 };
 
-// Outer ranges before the inner ones that begin with them: a later one never
-// reaches out of an earlier one that it overlaps.
+// Outer ranges before the inner ones that begin with them, and of equal ones the
+// winner last: a later one never reaches out of an earlier one that it overlaps.
 bool opens_before(const Placed& a, const Placed& b) {
   if (a.range.first != b.range.first) return a.range.first < b.range.first;
   if (a.claim->prefix.length != b.claim->prefix.length)
     return a.claim->prefix.length < b.claim->prefix.length;
-  return a.place < b.place;
+  return a.place > b.place;
 }
 
 // Goes over the addresses once, with those claims open that contain the current

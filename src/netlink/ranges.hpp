@@ -26,7 +26,7 @@ std::vector<Ruleset::ScopeRange> cover(const std::vector<Prefix>& prefixes);
 
 // A prefix that gives its addresses to a group. Of those that contain an address
 // the one of the highest rank has it; among these the longest, among these the
-// last in the list.
+// first in the list.
 struct Claim {
   Prefix prefix;
   std::size_t rank = 0;

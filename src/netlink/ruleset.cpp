@@ -72,11 +72,10 @@ std::vector<Claim> claims(const Snapshot& snapshot, Family family) {
   std::vector<Claim> all;
   std::size_t rank = snapshot.tables.size();
   for (const Table& table : snapshot.tables) {
-    const auto routes = table.routes();
-    for (auto route = routes.rbegin(); route != routes.rend(); ++route) {
-      const Group& group = snapshot.groups[route->group];
-      if (route->prefix.address.family == family && !group.pool(family).servers.empty())
-        all.push_back({route->prefix, rank, route->group});
+    for (const Route& route : table.routes()) {
+      const Group& group = snapshot.groups[route.group];
+      if (route.prefix.address.family == family && !group.pool(family).servers.empty())
+        all.push_back({route.prefix, rank, route.group});
     }
     --rank;
   }

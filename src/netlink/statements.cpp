@@ -36,8 +36,9 @@ const char* ip(Family family) {
 
 std::string braced(const Set& set) {
   std::string text;
-  set.elements(
-      [&text](const Element& element) { text += (text.empty() ? "{ " : ", ") + to_text(element); });
+  set.elements([&text](const Element& element) {
+    text += format("{}{}", text.empty() ? "{ " : ", ", to_text(element));
+  });
   return text + " }";
 }
 

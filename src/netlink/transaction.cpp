@@ -61,6 +61,15 @@ std::size_t bad_attribute(const nlmsghdr* answer) {
 tl::expected<void, Refusal> Transaction::send() && {
   nftnl_batch_end(scratch_.data(), static_cast<std::uint32_t>(sent_.size()));
   end_message({});
+  return talk();
+}
+
+// The kernel takes back what it was not told the end of.
+tl::expected<void, Refusal> Transaction::check() && {
+  return talk();
+}
+
+tl::expected<void, Refusal> Transaction::talk() const {
   const Socket socket = open_socket();
   if (!socket) return tl::unexpected(Refusal{errno, {}, {}});
   make_room(socket.get(), buffer_.size());

@@ -53,7 +53,7 @@ std::string range_text(const Address& first, const Address& last) {
 }
 
 std::string key_text(const Element& element) {
-  const std::string first = to_text(element.first);
+  std::string first = to_text(element.first);
   if (to_bytes(element.first) == to_bytes(element.last)) return first;
   if (const auto* address = std::get_if<Address>(&element.first))
     return range_text(*address, std::get<Address>(element.last));

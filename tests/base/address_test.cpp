@@ -31,11 +31,11 @@ TEST_CASE("addresses: accepted, refused, and how they print back") {
       {"2001:db8:::1", std::nullopt},
       {std::string_view("10.0.0.1\0x", 10), std::nullopt},
   };
-  for (const auto& [text, want] : kCases) {
-    CAPTURE(text);
-    const auto address = parse_address(text);
-    REQUIRE(address.has_value() == want.has_value());
-    if (want) CHECK(to_string(*address) == *want);
+  for (const auto& row : kCases) {
+    CAPTURE(row.text);
+    const auto address = parse_address(row.text);
+    REQUIRE(address.has_value() == row.want.has_value());
+    if (row.want) CHECK(to_string(*address) == *row.want);
   }
 }
 
@@ -63,16 +63,16 @@ TEST_CASE("prefixes: accepted, refused, and what the error shows") {
       {"/8", "!is not a prefix"},
       {"web", "!is not a prefix"},
   };
-  for (const auto& [text, want] : kCases) {
-    CAPTURE(text);
-    const auto prefix = parse_prefix(text);
-    if (want.starts_with('!')) {
+  for (const auto& row : kCases) {
+    CAPTURE(row.text);
+    const auto prefix = parse_prefix(row.text);
+    if (row.want.starts_with('!')) {
       REQUIRE(!prefix);
       CAPTURE(prefix.error().message);
-      CHECK(prefix.error().message.find(want.substr(1)) != std::string::npos);
+      CHECK(prefix.error().message.find(row.want.substr(1)) != std::string::npos);
     } else {
       REQUIRE(prefix);
-      CHECK(to_string(*prefix) == want);
+      CHECK(to_string(*prefix) == row.want);
     }
   }
 }

@@ -14,11 +14,11 @@ TEST_CASE("mark masks: accepted and refused") {
       {0xf0f00000, 0},    {0x80000001, 0},  // two runs
       {0xffffffff, 0},    {0x0001ffff, 0},  // more than ids have bits
   };
-  for (const auto& [mask, servers] : kCases) {
-    CAPTURE(mask);
-    const auto layout = make_mark_layout(mask);
-    REQUIRE(layout.has_value() == (servers != 0));
-    if (layout) CHECK(layout->server_max() == servers);
+  for (const auto& row : kCases) {
+    CAPTURE(row.mask);
+    const auto layout = make_mark_layout(row.mask);
+    REQUIRE(layout.has_value() == (row.servers != 0));
+    if (layout) CHECK(layout->server_max() == row.servers);
   }
 }
 

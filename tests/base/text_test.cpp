@@ -23,9 +23,9 @@ TEST_CASE("numbers: the whole text, or nothing") {
       {"18446744073709551616", {}},
       {"0x1g", {}},
   };
-  for (const auto& [text, want] : kCases) {
-    CAPTURE(text);
-    CHECK(parse_number(text) == want);
+  for (const auto& row : kCases) {
+    CAPTURE(row.text);
+    CHECK(parse_number(row.text) == row.want);
   }
 }
 
@@ -36,15 +36,21 @@ TEST_CASE("nearest: what was meant, and nothing far") {
     std::optional<std::string_view> want;
   } kCases[] = {
       {"wieght", "weight"},  // neighbours swapped: one edit
-      {"weigth", "weight"},       {"adress", "address"}, {"nam", "name"}, {"prt", "port"},
-      {"zone", {}},           {"algorithm", {}},     {"x", {}},       {"", {}},
+      {"weigth", "weight"},
+      {"adress", "address"},
+      {"nam", "name"},
+      {"prt", "port"},
+      {"zone", {}},
+      {"algorithm", {}},
+      {"x", {}},
+      {"", {}},
       {"weightweightweight", {}},
   };
-  for (const auto& [word, want] : kCases) {
-    CAPTURE(word);
-    const auto got = nearest(word, kNames);
-    REQUIRE(got.has_value() == want.has_value());
-    if (want) CHECK(*got == *want);
+  for (const auto& row : kCases) {
+    CAPTURE(row.word);
+    const auto got = nearest(row.word, kNames);
+    REQUIRE(got.has_value() == row.want.has_value());
+    if (row.want) CHECK(*got == *row.want);
   }
   CHECK_FALSE(nearest(std::string(1'000'000, 'a'), kNames));
 }

@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kBatch = 128;
 constexpr std::size_t kSlotBytes = 512;
 constexpr std::uint32_t kCopyBytes = 128;
-constexpr std::uint32_t kQueueLength = 16384;
+constexpr std::uint32_t kQueueLength = 65536;
 constexpr int kReceiveBytes = 64 << 20;
 // The packet's id: behind the two headers and that of the first attribute.
 constexpr std::size_t kIdOffset = sizeof(nlmsghdr) + sizeof(nfgenmsg) + sizeof(nlattr);

@@ -27,6 +27,7 @@ from rules import rules  # noqa: E402
 ROUNDS = 5
 FLOWS, SOURCES = 200_000, 200
 IPERF_S = 3
+RULES = rules(engine="queue_length = 65536")
 QUIET_S = 0.5  # nothing has arrived for so long: nothing more will
 
 
@@ -83,14 +84,14 @@ def kernel_only(lab, _stack, _directory):
 def accept_all(lab, _stack, directory):
     """nfsteer's own ruleset with another program at its queues; the fallback in
     the kernel then chooses the servers."""
-    engine = Engine(lab.router, directory, rules()).start()
+    engine = Engine(lab.router, directory, RULES).start()
     engine.kill_both()
     process = lab.router.start(bench("accept_all"), 0, 2, stdout=-1, text=True)
     assert process.stdout.readline() == "ready\n"
 
 
 def nfsteer(lab, stack, directory):
-    stack.callback(Engine(lab.router, directory, rules()).start().close)
+    stack.callback(Engine(lab.router, directory, RULES).start().close)
 
 
 @contextlib.contextmanager

@@ -34,9 +34,11 @@ class RawClient {
     const auto address = unix_address(path);
     REQUIRE(address);
     REQUIRE(::connect(socket_.get(), as_sockaddr(*address), sizeof(*address)) == 0);
+    const timeval patience{.tv_sec = kPatience_ms / 1'000, .tv_usec = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   }
 
-  // Returns how much the other end took before it hung up.
+  // Returns how much the other end took before it hung up, or went to sleep.
   std::size_t send(std::string_view text) const {
     std::size_t sent = 0;
     while (sent < text.size()) {

@@ -111,12 +111,12 @@ TEST_CASE("make_ruleset: the scope is what policies and routes may match") {
        {{prefix("ff02::/16"), "web", 0}},
        {}},
   };
-  for (const auto& [name, policies, routes, want] : cases) {
-    CAPTURE(name);
+  for (const auto& each : cases) {
+    CAPTURE(each.name);
     Config config = two_groups();
-    config.policies = policies;
-    config.tables = {{"main", 0, routes}};
-    CHECK(scope_of(make(config)) == want);
+    config.policies = each.policies;
+    config.tables = {{"main", 0, each.routes}};
+    CHECK(scope_of(make(config)) == each.want);
   }
 }
 
@@ -155,11 +155,11 @@ TEST_CASE("make_ruleset: the fallback is what the tables decide") {
         {"high", 2, {{prefix("10.9.9.8/31"), "web", 0}}}},
        {"10.9.9.8-10.9.9.9 web"}},
   };
-  for (const auto& [name, tables, want] : cases) {
-    CAPTURE(name);
+  for (const auto& each : cases) {
+    CAPTURE(each.name);
     Config config = two_groups();
-    config.tables = tables;
-    CHECK(fallback_of(make(config)) == want);
+    config.tables = each.tables;
+    CHECK(fallback_of(make(config)) == each.want);
   }
 }
 

@@ -4,6 +4,7 @@ namespaces that are gone afterwards. Ends with 0 only if all of it held."""
 import collections
 import pathlib
 import signal
+import sys
 import tempfile
 
 from clients import SteadyFlows, curl, tcp_ask, udp_ask, udp_flows
@@ -14,7 +15,8 @@ TRANSFER_BYTES, TRANSFER_BYTES_PER_S = 6_000_000, 2_000_000
 
 
 def title(text):
-    print(f"\n\033[1m{text}\033[0m", flush=True)
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    print(f"\n{bold}{text}{plain}", flush=True)
 
 
 def must(held, what):
@@ -98,7 +100,7 @@ def main():
     isolate()
     rules = (REPOSITORY / "rules/demo.toml").read_text()
     with tempfile.TemporaryDirectory(prefix="nfsteer-demo-") as directory:
-        print("client -- router (nfsteer) -- web1, web2, web3: five namespaces of this demo alone")
+        print("client -- router (nfsteer) -- web1, web2, web3: namespaces of this demo alone")
         lab = Lab()
         try:
             engine = Engine(lab.router, pathlib.Path(directory), rules).start()

@@ -127,13 +127,19 @@ class Engine:
         wait_until(another_answers, what="the keeper has started another engine")
 
     def kill_both(self):
-        """kill -9 of the keeper and of the engine."""
+        """kill -9 of the keeper and of the engine; returns when their queues are gone.
+        What was queued until then is gone too."""
         engine = self.pid
         os.kill(self.keeper_pid, signal.SIGKILL)
         self._process.wait()
         if not gone(engine):
             os.kill(engine, signal.SIGKILL)
-        wait_until(lambda: gone(engine), what="the engine is gone")
+        wait_until(lambda: not self.bound_queues(), what="the queues are gone")
+
+    def bound_queues(self):
+        """The numbers of the queues that somebody reads in this namespace."""
+        listed = self._namespace.run("cat", "/proc/net/netfilter/nfnetlink_queue").stdout
+        return [int(line.split()[0]) for line in listed.splitlines()]
 
     def terminate(self):
         """SIGTERM; returns the exit code."""

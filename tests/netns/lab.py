@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -51,10 +52,13 @@ _isolated = False
 
 def isolate():
     """Moves this process into a mount and a network namespace of its own, with
-    an empty /run. Root only; no thread may have been started before."""
+    an empty /run, and lets it open as many sockets as it may. Root only; no
+    thread may have been started before."""
     global _isolated
     if _isolated:
         return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     _checked(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "nfsteer-lab", "/run"], check=True)

@@ -1,5 +1,8 @@
 """Rules files for the tests."""
 
+# Each with what the addresses of its servers begin with.
+VIPS = [("10.9.9.9/32", "10.2."), ("2001:db8:9::9/128", "2001:db8:2:")]
+
 SERVERS = """
   { name = "web1", address = "10.2.0.1", port = 8080 },
   { name = "web2", address = "10.2.0.2", port = 8080 },
@@ -10,12 +13,14 @@ SERVERS = """
 """
 
 
-def rules(servers=SERVERS, engine="", group="", more=""):
-    """One group, web, behind both virtual addresses. `engine` and `group` are
-    further keys of [engine] and [group.web]; `more` comes at the end."""
+def rules(servers=SERVERS, queues=2, engine="", group="", more=""):
+    """One group, web, behind the virtual addresses of its servers' families.
+    `engine` and `group` are further keys of [engine] and [group.web]; `more`
+    comes at the end."""
+    routes = [f'{{ prefix = "{prefix}", group = "web" }}' for prefix, own in VIPS if own in servers]
     return f"""
 [engine]
-queues = 2
+queues = {queues}
 {engine}
 
 [group.web]
@@ -23,9 +28,6 @@ queues = 2
 servers = [{servers}]
 
 [table.main]
-routes = [
-  {{ prefix = "10.9.9.9/32", group = "web" }},
-  {{ prefix = "2001:db8:9::9/128", group = "web" }},
-]
+routes = [ {", ".join(routes)} ]
 {more}
 """

@@ -12,6 +12,8 @@ from engine import gone
 from lab import SERVER4, VIP4, VIP6, wait_until
 from rules import rules
 
+NETLINK_NETFILTER = 12
+
 
 def table_exists(lab):
     return lab.router.run("nft", "list", "table", "inet", "nfsteer", check=False).returncode == 0
@@ -137,12 +139,11 @@ def test_sigterm_leaves_the_flows(lab, steer):
         share = collections.Counter(a.server for a in udp_flows(lab.client, VIP4, 80, 300))
         assert min(share[server] for server in SERVER4) > 50, share
 
-        lab.router.run(engine.binary, "ruleset", "--remove")
-        assert not table_exists(lab)
-        assert connection.ask() == before
-        with pytest.raises(OSError):
-            tcp_ask(lab.client, VIP4, 80)
-        lab.router.run(engine.binary, "ruleset", "--remove")  # there is none: as good
+    lab.router.run(engine.binary, "ruleset", "--remove")
+    assert not table_exists(lab)
+    with pytest.raises(OSError):
+        tcp_ask(lab.client, VIP4, 80)
+    lab.router.run(engine.binary, "ruleset", "--remove")  # there is none: as good
 
 
 def test_status_without_an_engine(lab, steer):
@@ -183,7 +184,7 @@ def test_second_engine_in_one_namespace(lab, steer):
 
 def bind_queue(number):
     """Binds a queue to a new netlink socket of this process."""
-    owner = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_NETFILTER)
+    owner = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
     owner.bind((0, 0))
     command = struct.pack("=HHBxH", 8, 1, 1, 0)              # NFQA_CFG_CMD: bind
     header = struct.pack("=BBH", 0, 0, socket.htons(number))  # nfgenmsg

@@ -17,10 +17,11 @@ def conntrack_max():
 
 
 def test_flood(lab, steer):
-    """200,000 new flows as fast as they can be sent."""
+    """200,000 new flows as fast as they can be sent: none is lost, each is counted."""
     if conntrack_max() <= FLOWS:
         pytest.skip(f"nf_conntrack_max is {conntrack_max()}; this test leaves the host's alone")
-    engine = steer(rules())
+    # Room for all of them in the queues, should the engine get no CPU meanwhile.
+    engine = steer(rules(queues=4, engine="queue_length = 65536"))
     arrived = {name: PacketCounter(server, "udp dport 8080", take=True)
                for name, server in lab.servers.items()}
     lab.client.run(bench("udp_flood"), VIP4, 80, FLOWS, "10.1.0.1", 200)
@@ -28,11 +29,11 @@ def test_flood(lab, steer):
     def seen():
         return {name: counter.packets for name, counter in arrived.items()}
     wait_until(lambda: engine.total("received") + engine.total("waiting") >= FLOWS
-               and sum(seen().values()) >= FLOWS, 20, lambda: (engine.status()["queues"], seen()))
+               and sum(seen().values()) >= FLOWS, 20, "all have arrived")
     status = engine.status()
     assert sum(queue["received"] for queue in status["queues"]) == FLOWS
     assert sum(queue["accepted"] for queue in status["queues"]) == FLOWS
-    assert all(queue["received"] > FLOWS / 4 for queue in status["queues"])
+    assert all(queue["received"] > FLOWS / 8 for queue in status["queues"])
     assert engine.errors() == {}
     selected = {name: count for name, count in engine.selected("web").items() if count}
     assert sum(selected.values()) == FLOWS
@@ -45,7 +46,7 @@ def test_every_status_adds_up(lab, steer):
     engine = steer(rules(more="""
         [[policy]]
         name = "odd"
-        match = { sport = "10000-11000" }
+        match = { saddr = "10.1.0.16/28" }
         action = "reject"
     """))
     flows = SteadyFlows(lab.client, VIP4, 80, flows_per_s=1000)
@@ -55,6 +56,7 @@ def test_every_status_adds_up(lab, steer):
             assert queue["received"] == sum(queue[outcome] for outcome in OUTCOMES), queue
         received = sum(queue["received"] for queue in status["queues"])
     flows.stop(limit_s=0)
+    assert engine.total("rejected") > 1000 and engine.total("accepted") > 1000
 
 
 def test_established_traffic_costs_the_engine_nothing(lab, steer):

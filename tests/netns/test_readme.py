@@ -22,7 +22,7 @@ def commands():
     """Yields command and expected output."""
     text = README.read_text() if README.exists() else ""
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^[$#] ", block, flags=re.MULTILINE)[1:]:
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             command = command.removeprefix("sudo ")
             if not command.startswith(NOT_RUN):

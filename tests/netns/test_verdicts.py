@@ -77,8 +77,8 @@ def test_out_of_scope_is_not_queued(lab, steer):
 
 
 @pytest.mark.parametrize("headers", [
-    pytest.param(IPv6ExtHdrDestOpt(options=PadN(optdata=b"12")), id="destination options"),
-    pytest.param(IPv6ExtHdrHopByHop(options=PadN(optdata=b"12")) / IPv6ExtHdrDestOpt(),
+    pytest.param(IPv6ExtHdrDestOpt(options=PadN(optdata=bytes(2))), id="destination options"),
+    pytest.param(IPv6ExtHdrHopByHop(options=PadN(optdata=bytes(2))) / IPv6ExtHdrDestOpt(),
                  id="hop-by-hop, destination options"),
     pytest.param(IPv6ExtHdrDestOpt() / IPv6ExtHdrRouting(segleft=0) / IPv6ExtHdrDestOpt(),
                  id="destination options, routing, destination options"),
@@ -91,7 +91,8 @@ def test_extension_headers(lab, steer, headers):
         match = { proto = "udp", dport = 53 }
         group = "web"
     """))
-    arrived = PacketCounter(lab.servers["web1"], "ip6 saddr 2001:db8:1::/64")
+    steered = f"ip6 daddr {SERVER6['web1']} udp dport 8080"
+    arrived = PacketCounter(lab.servers["web1"], steered, take=True)
     packet = IPv6(src=CLIENT6[0], dst=VIP6) / headers / UDP(sport=9999, dport=53) / Raw(b"hi")
     send_packets(lab.client, "eth0", lab.router_mac, [packet])
     wait_until(lambda: arrived.packets == 1)

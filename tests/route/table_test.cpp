@@ -29,10 +29,10 @@ TEST_CASE("lookup: longest prefix, then lowest metric, then the order given") {
       {"192.0.2.1", 0}, {"10.1.1.1", 1},    {"10.9.1.1", 3},
       {"10.9.9.9", 5},  {"2001:db8::1", 6}, {"2001:db9::1", -1},
   };
-  for (const auto& [destination, want] : kCases) {
-    CAPTURE(destination);
-    const Route* route = table.lookup(*parse_address(destination), kAny);
-    CHECK((route ? static_cast<int>(route->group) : -1) == want);
+  for (const auto& row : kCases) {
+    CAPTURE(row.destination);
+    const Route* route = table.lookup(*parse_address(row.destination), kAny);
+    CHECK((route ? static_cast<int>(route->group) : -1) == row.want);
   }
 }
 

@@ -49,14 +49,14 @@ TEST_CASE("criteria: values accepted and refused") {
       {"saddr", "::/0", nullptr},
       {"saddr", "everywhere", "not a prefix"},
   };
-  for (const auto& [field, value, error] : kCases) {
-    CAPTURE(field);
-    CAPTURE(value);
-    REQUIRE(find_field(field));
-    Criterion criterion{find_field(field), {}, {}};
-    const auto added = criterion.add(value);
-    REQUIRE(added.has_value() == (error == nullptr));
-    if (error) CHECK(added.error().message.find(error) != std::string::npos);
+  for (const auto& row : kCases) {
+    CAPTURE(row.field);
+    CAPTURE(row.value);
+    REQUIRE(find_field(row.field));
+    Criterion criterion{find_field(row.field), {}, {}};
+    const auto added = criterion.add(row.value);
+    REQUIRE(added.has_value() == (row.error == nullptr));
+    if (row.error) CHECK(added.error().message.find(row.error) != std::string::npos);
   }
   CHECK_FALSE(find_field("dprot"));
 }

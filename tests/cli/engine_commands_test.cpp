@@ -1,0 +1,164 @@
+// The commands that ask a running engine: status and flush.
+#include <doctest/doctest.h>
+
+#include "../engine/fake_control.hpp"
+#include "cli/status_text.hpp"
+#include "run_cli.hpp"
+
+namespace nfsteer {
+namespace {
+
+using test::run_cli;
+
+TEST_CASE("status: what people read") {
+  test::ServedSocket socket;
+  const auto [exit, out, err] = run_cli({"status", "--socket", socket.path()});
+  CHECK(exit == Exit::Ok);
+  CHECK(err.empty());
+  CHECK(out ==
+        "nfsteer 0.1.0  steering  pid 812  up 3d 4h  configuration 7  engine start 2\n"
+        "queues   0-1   waiting 8\n"
+        "packets  received 131   accepted 76   dropped 28   rejected 19   passed 8\n"
+        "errors   enobufs 3   truncated_ip 5\n"
+        "cache    entries 41   hits 42   misses 43   evictions 44\n"
+        "\n"
+        "GROUP  ALGORITHM  REQUESTS  FAILED  SERVER  ADDRESS               STATE  WEIGHT  SHARE  "
+        "SELECTED\n"
+        "web    weighted         76       1  web1    10.2.0.1:8080         up        100   67 %  "
+        "      50\n"
+        "                                    web6    [2001:db8:2::1]:8081  up         49   33 %  "
+        "      25\n"
+        "                                    any     10.2.0.3              up          1    0 %  "
+        "       0\n"
+        "\n"
+        "POLICY  PRIORITY  PACKETS  BYTES\n"
+        "api         -200       11    660\n"
+        "\n"
+        "TABLE  PRIORITY  ROUTES\n"
+        "main        101       9\n");
+}
+
+TEST_CASE("status: nothing to show is said, or left out") {
+  Status status;
+  status.version = "0.1.0";
+  status.state = "steering";
+  CHECK(status_text(status) ==
+        "nfsteer 0.1.0  steering  pid 0  up 0s  configuration 1  engine start 1\n"
+        "queues   none   waiting 0\n"
+        "packets  received 0   accepted 0   dropped 0   rejected 0   passed 0\n"
+        "errors   none\n"
+        "cache    entries 0   hits 0   misses 0   evictions 0\n");
+
+  status.queues = {{.queue = 5, .errors = {{"enobufs", 0}}}};
+  status.groups = test::sample_status().groups;
+  status.groups[0].selected = 0;
+  const std::string text = status_text(status);
+  CHECK(text.find("queues   5   waiting") != text.npos);
+  CHECK(text.find("errors   none") != text.npos);
+  CHECK(text.find("100      -        50\n") != text.npos);  // no share of no flows
+}
+
+TEST_CASE("status: uptimes in the two largest units") {
+  constexpr struct {
+    double seconds;
+    const char* text;
+  } kCases[] = {
+      {-1, "up 0s "},          {0.9, "up 0s "},        {59, "up 59s "},
+      {60, "up 1m 0s "},       {3'599, "up 59m 59s "}, {3'600, "up 1h 0m "},
+      {86'399, "up 23h 59m "}, {86'400, "up 1d 0h "},  {8'640'000, "up 100d 0h "},
+  };
+  for (const auto& row : kCases) {
+    Status status;
+    status.uptime_s = row.seconds;
+    CHECK_MESSAGE(status_text(status).find(row.text) != std::string::npos, row.text);
+  }
+}
+
+TEST_CASE("status --json: the engine's object, and nothing else") {
+  test::ServedSocket socket;
+  const auto [exit, out, err] = run_cli({"status", "--json", "--socket", socket.path()});
+  CHECK(exit == Exit::Ok);
+  CHECK(out == Client(socket.path()).status_json().value() + "\n");
+  CHECK(err.empty());
+}
+
+TEST_CASE("flush: asks for it and says what was done") {
+  const struct {
+    std::vector<std::string> arguments;
+    std::uint64_t flows;
+    const char* asked;
+    const char* said;
+  } cases[] = {
+      {{"cache"}, 0, "cache", "cache emptied\n"},
+      {{"stats"}, 0, "stats", "counters set to zero\n"},
+      {{"flows"}, 3, "flows group=- server=-", "3 flows deleted\n"},
+      {{"flows"}, 0, "flows group=- server=-", "0 flows deleted\n"},
+      {{"flows", "--group", "web"}, 1, "flows group=web server=-", "1 flow of group web deleted\n"},
+      {{"flows", "--server", "web/web1"},
+       3,
+       "flows group=- server=web/web1",
+       "3 flows of web/web1 deleted\n"},
+  };
+  for (const auto& row : cases) {
+    CAPTURE(row.said);
+    test::ServedSocket socket;
+    socket.control.flows = row.flows;
+    std::vector<std::string> arguments = row.arguments;
+    arguments.insert(arguments.begin(), "flush");
+    arguments.insert(arguments.end(), {"--socket", socket.path()});
+    const auto [exit, out, err] = run_cli(arguments);
+    CHECK(exit == Exit::Ok);
+    CHECK(out == row.said);
+    CHECK(err.empty());
+    CHECK(socket.control.asked == row.asked);
+  }
+}
+
+TEST_CASE("flush: what the engine refuses") {
+  test::ServedSocket socket;
+  const auto [exit, out, err] =
+      run_cli({"flush", "flows", "--group", "wbe", "--socket", socket.path()});
+  CHECK(exit == Exit::Failed);
+  CHECK(out.empty());
+  CHECK(err == "nfsteer: there is no group `wbe`: did you mean `web`?\n");
+}
+
+// The kernel tells the server the uid that a thread has when it connects.
+TEST_CASE("flush: other users are not permitted") {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: only root can become another user");
+    return;
+  }
+  test::ServedSocket socket;
+  test::Outcome outcome;
+  std::thread([&] {
+    ::syscall(SYS_setresuid, -1L, 65'534L, -1L);  // of this thread alone
+    outcome = run_cli({"flush", "cache", "--socket", socket.path()});
+  }).join();
+  CHECK(outcome.exit == Exit::NotPermitted);
+  CHECK(outcome.err == "nfsteer: nfsteer.FlushCache is for root and for the engine's own user\n");
+}
+
+TEST_CASE("status and flush where no engine runs: exit code 3, and how to start one") {
+  test::TemporaryDirectory directory;
+  const std::string path = directory.file("none");
+  const std::vector<std::vector<std::string>> commands = {
+      {"status"}, {"status", "--json"}, {"flush", "cache"}, {"flush", "stats"}, {"flush", "flows"}};
+  for (std::vector<std::string> arguments : commands) {
+    arguments.insert(arguments.end(), {"--socket", path});
+    const auto [exit, out, err] = run_cli(arguments);
+    CHECK(exit == Exit::NotRunning);
+    CHECK(out.empty());
+    CHECK(err == "nfsteer: no engine answers at " + path +
+                     ": start one with `nfsteer run FILE` or `systemctl start nfsteer`\n");
+  }
+}
+
+TEST_CASE("without a command: status") {
+  const test::Outcome alone = run_cli({}), named = run_cli({"status"});
+  CHECK(alone.exit == named.exit);
+  CHECK(alone.err == named.err);
+}
+
+}  // namespace
+}  // namespace nfsteer

@@ -1,0 +1,276 @@
+// The table in a real kernel, in network namespaces of the test's own.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <span>
+#include <sstream>
+#include <vector>
+
+#include "fresh_netns.hpp"
+#include "nfsteer/netlink.hpp"
+#include "samples.hpp"
+
+using namespace nfsteer;
+using namespace nfsteer::netlink;
+using testing::in_fresh_netns;
+using testing::run;
+
+namespace {
+
+constexpr const char* kList = "nft list table inet nfsteer 2>/dev/null";
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> all;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) all.push_back(line);
+  return all;
+}
+
+// Without the rules that queue, which not every kernel can load from text, and
+// without remarks.
+std::string without_queues(const std::string& text) {
+  std::string rest;
+  for (const std::string& line : lines(text))
+    if (line.find("daddr @scope") == line.npos && !line.starts_with("#")) rest += line + "\n";
+  return rest;
+}
+
+// A listing with its sets and chains in alphabetical order.
+std::string sorted(const std::string& listing) {
+  std::vector<std::string> blocks(1);
+  for (const std::string& line : lines(without_queues(listing))) {
+    if (line.starts_with("table") || line == "}" || line.empty()) continue;
+    blocks.back() += line + "\n";
+    if (line == "\t}") blocks.emplace_back();
+  }
+  std::sort(blocks.begin(), blocks.end());
+  std::string all;
+  for (const std::string& block : blocks) all += block;
+  return all;
+}
+
+// The lines between the braces of a set or chain, or "none".
+std::string body(const std::string& listing, const std::string& of) {
+  const std::size_t start = listing.find("\t" + of + " {\n");
+  if (start == listing.npos) return "none";
+  const std::size_t begin = listing.find('\n', start) + 1;
+  return listing.substr(begin, listing.find("\n\t}", begin) + 1 - begin);
+}
+
+// Throws what went wrong: it will be the result of in_fresh_netns().
+void must(const Result<void>& result) {
+  if (!result) throw std::runtime_error("refused: " + result.error().message);
+}
+
+std::string installed(const std::vector<Ruleset>& rulesets) {
+  for (const Ruleset& ruleset : rulesets) must(install(ruleset));
+  return run(kList);
+}
+
+std::string loaded(const std::vector<Ruleset>& rulesets) {
+  for (const Ruleset& ruleset : rulesets) run("nft -f - 2>&1", without_queues(to_nft(ruleset)));
+  return run(kList);
+}
+
+struct Sample {
+  const char* name;
+  Ruleset (*make)();
+};
+const Sample kSamples[] = {
+    {"empty", [] { return Ruleset{}; }},        {"sample", testing::sample},
+    {"both hooks", testing::both_hooks_sample}, {"other", testing::other_sample},
+    {"large", testing::large_sample},
+};
+// Without the large one: every pair of them is tried.
+constexpr std::span<const Sample> kPaired(kSamples, 4);
+
+}  // namespace
+
+TEST_CASE("install: the kernel has what the text says") {
+  for (const Sample& sample : kSamples) {
+    CAPTURE(sample.name);
+    const auto by_install = in_fresh_netns([&] { return installed({sample.make()}); });
+    const auto by_text = in_fresh_netns([&] { return loaded({sample.make()}); });
+    if (!by_install || !by_text) return;
+    CHECK(sorted(*by_install) == sorted(*by_text));
+    CHECK(by_text->find("chain source") != by_text->npos);
+  }
+}
+
+TEST_CASE("install: packets of the scope are queued") {
+  for (const Sample& sample : kSamples) {
+    CAPTURE(sample.name);
+    const auto listing = in_fresh_netns([&] { return installed({sample.make()}); });
+    if (!listing) return;
+    const Ruleset ruleset = sample.make();
+    for (const bool local : {false, true}) {
+      const std::string chain = body(*listing, local ? "chain steer_local" : "chain steer");
+      const bool wanted = local ? ruleset.output : ruleset.prerouting;
+      CHECK((chain.find("ip daddr @scope4 queue") != chain.npos) == wanted);
+      CHECK((chain.find("ip6 daddr @scope6 queue") != chain.npos) == wanted);
+      if (wanted) CHECK((chain.find("bypass") != chain.npos) == ruleset.bypass);
+    }
+  }
+}
+
+TEST_CASE("install: twice, or over anything else, is as good as once") {
+  for (const Sample& sample : kPaired)
+    for (const Sample& before : kPaired) {
+      CAPTURE(before.name);
+      CAPTURE(sample.name);
+      // Base chains of both stay: compare with a table that has had them all.
+      const auto all = testing::both_hooks_sample();
+      const auto once = in_fresh_netns([&] { return installed({all, sample.make()}); });
+      const auto over = in_fresh_netns([&] {
+        return installed({all, before.make(), sample.make()});
+      });
+      if (!once || !over) return;
+      CHECK(sorted(*once) == sorted(*over));
+    }
+}
+
+TEST_CASE("to_nft: loads over itself and over anything else") {
+  for (const Sample& sample : kPaired)
+    for (const Sample& before : kPaired) {
+      CAPTURE(before.name);
+      CAPTURE(sample.name);
+      const auto once = in_fresh_netns([&] { return loaded({sample.make()}); });
+      const auto over = in_fresh_netns([&] { return loaded({before.make(), sample.make()}); });
+      if (!once || !over) return;
+      // Chains of before may stay, without rules.
+      for (const char* chain : {"steer", "keep", "steer_local", "keep_local", "source", "server_1"})
+        if (const std::string block = std::string("chain ") + chain; body(*once, block) != "none")
+          CHECK(body(*over, block) == body(*once, block));
+      for (const char* map : {"decided", "server4", "server4_keep_port", "fallback4"})
+        CHECK(body(*over, std::string("map ") + map) == body(*once, std::string("map ") + map));
+      CHECK(body(*over, "set scope4") == body(*once, "set scope4"));
+    }
+}
+
+TEST_CASE("install: base chains are emptied at most, never deleted") {
+  const auto base_chains = [] {
+    return run("nft -a list chains inet | awk '/chain/{chain=$0} /hook/{print chain}' | sort");
+  };
+  const auto result = in_fresh_netns([&] {
+    must(install(testing::both_hooks_sample()));
+    const std::string before = base_chains();
+    must(install(testing::other_sample()));
+    if (const std::string after = base_chains(); after != before) return before + after;
+    return body(run(kList), "chain keep");
+  });
+  if (!result) return;
+  CHECK(*result == "\t\ttype filter hook prerouting priority mangle + 1; policy accept;\n");
+}
+
+TEST_CASE("install: packets that wait in a queue go on waiting") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    Ruleset local;
+    local.prerouting = false;
+    local.output = true;
+    local.scope = {{testing::address("127.0.0.1"), testing::address("127.0.0.1")}};
+    run("ip link set lo up");
+    const auto queue = open_queue(0, EngineConfig{});
+    if (!queue) return queue.error().message;
+    must(install(local));
+    run("bash -c 'echo x >/dev/udp/127.0.0.1/9'");
+    const auto waiting = [] { return std::to_string(queue_states().at(0).waiting); };
+    if (waiting() != "1") return "not queued: " + waiting();
+    for (const Sample& sample : kSamples) {
+      must(install(sample.make()));
+      if (waiting() != "1") return std::string(sample.name) + ": " + waiting();
+    }
+    return "waits";
+  });
+  if (result) CHECK(*result == "waits");
+}
+
+TEST_CASE("install: regular chains and sets of an earlier run are gone") {
+  const auto listing = in_fresh_netns([] {
+    run("nft -f - 2>&1",
+        "table inet nfsteer { set decided { type ipv4_addr; }; set old { type ether_addr; }; "
+        "chain older { }; chain old { jump older; }; chain keep { }; }");
+    return installed({testing::large_sample(), testing::sample()});
+  });
+  if (!listing) return;
+  for (const char* gone : {"old", "server_6", "fallback_all_4"})
+    CHECK_MESSAGE(listing->find(gone) == listing->npos, gone);
+}
+
+TEST_CASE("other tables stay as they are") {
+  constexpr const char* kForeign = R"(
+    table inet other {
+      set s { type ipv4_addr; elements = { 10.0.0.1 } }
+      chain steer { type filter hook prerouting priority 0; ip daddr @s counter; }
+    }
+    table ip nfsteer {
+      chain steer { type filter hook prerouting priority 0; counter; }
+    })";
+  const auto result = in_fresh_netns([&]() -> std::string {
+    const auto foreign = [] { return run("nft list table inet other; nft list table ip nfsteer"); };
+    run("nft -f - 2>&1", kForeign);
+    const std::string before = foreign();
+    must(install(testing::sample()));
+    if (foreign() != before) return "install: " + foreign();
+    must(stop_queueing());
+    if (foreign() != before) return "stop: " + foreign();
+    must(remove_ruleset());
+    if (foreign() != before) return "remove: " + foreign();
+    return "same";
+  });
+  if (result) CHECK(*result == "same");
+}
+
+TEST_CASE("stop_queueing: only the chains that queue are emptied") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    must(stop_queueing());  // without a table
+    const std::string before = installed({testing::both_hooks_sample()});
+    must(stop_queueing());
+    must(stop_queueing());
+    const std::string after = run(kList);
+    for (const char* chain : {"chain keep", "chain keep_local", "chain source", "chain server_1"})
+      if (body(after, chain) != body(before, chain)) return chain;
+    return body(after, "chain steer") + body(after, "chain steer_local");
+  });
+  if (!result) return;
+  CHECK(*result ==
+        "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+        "\t\ttype route hook output priority mangle; policy accept;\n");
+}
+
+TEST_CASE("remove_ruleset: the table is gone; where there is none, no error") {
+  const auto result = in_fresh_netns([] {
+    must(remove_ruleset());
+    must(install(testing::sample()));
+    must(remove_ruleset());
+    must(remove_ruleset());
+    return run("nft list ruleset");
+  });
+  if (result) CHECK(result->empty());
+}
+
+TEST_CASE("refusals say what to do") {
+  const auto without_privilege = [](Result<void> (*action)()) {
+    return in_fresh_netns([action]() -> std::string {
+      if (::setresuid(65534, 65534, 65534) != 0) return "still root";
+      const auto result = action();
+      return result ? "no error" : result.error().message;
+    });
+  };
+  const auto needs_privilege = [](const std::optional<std::string>& message) {
+    return !message || message->find("CAP_NET_ADMIN is needed") != message->npos;
+  };
+  CHECK(needs_privilege(without_privilege([] { return install(Ruleset{}); })));
+  CHECK(needs_privilege(without_privilege(stop_queueing)));
+  CHECK(needs_privilege(without_privilege(remove_ruleset)));
+
+  const auto other_layout = in_fresh_netns([]() -> std::string {
+    run("nft -f - 2>&1",
+        "table inet nfsteer { chain keep { type filter hook prerouting priority 5; }; }");
+    const auto result = install(Ruleset{});
+    return result ? "no error" : result.error().message;
+  });
+  if (other_layout)
+    CHECK(*other_layout ==
+          "table inet nfsteer exists with another layout (chain keep): remove it with "
+          "`nfsteer ruleset --remove`");
+}
