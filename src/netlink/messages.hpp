@@ -8,9 +8,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
+#include "nfsteer/base/result.hpp"
 #include "table.hpp"
 
 struct nftnl_expr;
