@@ -65,7 +65,7 @@ Result<Address> parse_address(std::string_view text) {
       return mapped ? Address::v4(static_cast<std::uint32_t>(v6.low)) : v6;
     }
   }
-  return fail(format("`{}` is not an IPv4 or IPv6 address", quoted(text)));
+  return fail(format("`{}` is not an IPv4 or IPv6 address", printable(text)));
 }
 
 std::string to_string(const Address& address) {
@@ -96,7 +96,7 @@ Address Prefix::last() const noexcept {
 Result<Prefix> parse_prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
   const Result<Address> address = parse_address(text.substr(0, slash));
-  if (!address) return fail(format("`{}` is not a prefix such as 10.0.0.0/8", quoted(text)));
+  if (!address) return fail(format("`{}` is not a prefix such as 10.0.0.0/8", printable(text)));
 
   // A mapped IPv4 address counts its prefix length from the start of the IPv6 form.
   const bool mapped = address->family == Family::V4 && text.find(':') < slash;
@@ -105,14 +105,14 @@ Result<Prefix> parse_prefix(std::string_view text) {
   if (slash != std::string_view::npos) {
     const auto number = parse_number(text.substr(slash + 1));
     if (!number || *number < before || *number > before + bits(address->family))
-      return fail(format("the prefix length of `{}` must be {} to {}", quoted(text), before,
+      return fail(format("the prefix length of `{}` must be {} to {}", printable(text), before,
                          before + bits(address->family)));
     length = static_cast<unsigned>(*number) - before;
   }
   const Prefix prefix{masked(*address, length), static_cast<std::uint8_t>(length)};
   if (prefix.address != *address)
     return fail(
-        format("`{}` has host bits set: the network is {}", quoted(text), to_string(prefix)));
+        format("`{}` has host bits set: the network is {}", printable(text), to_string(prefix)));
   return prefix;
 }
 

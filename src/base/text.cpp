@@ -55,7 +55,7 @@ std::optional<std::string> nearest(std::string_view word,
   return best;
 }
 
-std::string quoted(std::string_view text, std::size_t limit) {
+std::string printable(std::string_view text, std::size_t limit) {
   std::string result;
   for (const char c : text.substr(0, limit)) {
     const auto byte = static_cast<unsigned char>(c);

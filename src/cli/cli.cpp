@@ -38,7 +38,7 @@ std::string unknown_command(const std::string& word, const std::vector<std::stri
   const std::vector<std::string_view> views(known.begin(), known.end());
   const auto meant = nearest(word, views);
   return format(
-      "there is no command `{}`: {}", nfsteer::quoted(word),
+      "there is no command `{}`: {}", printable(word),
       meant ? format("did you mean `{}`?", *meant) : format("there are {}", join(known, ", ")));
 }
 

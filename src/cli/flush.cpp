@@ -42,7 +42,7 @@ Exit flush_flows(const Client& client, const Options& options) {
 std::string check_server_name(const std::string& name) {
   const auto slash = name.find('/');
   if (slash != name.npos && slash > 0 && slash + 1 < name.size()) return "";
-  return format("`{}` is not of the form GROUP/SERVER", nfsteer::quoted(name));
+  return format("`{}` is not of the form GROUP/SERVER", printable(name));
 }
 
 CLI::App* add_flows(CLI::App& app, Options& options) {

@@ -27,7 +27,7 @@ std::optional<ServerConfig> read_server(const Node& node, const std::string& whe
 }
 
 GroupConfig read_group(const Node& node, Report& report) {
-  const std::string where = format("group.{}", quoted(node.key));
+  const std::string where = format("group.{}", printable(node.key));
   TableReader in(node, where, report);
   GroupConfig group;
   group.name = node.key;

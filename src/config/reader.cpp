@@ -121,7 +121,7 @@ std::vector<std::string> TableReader::report_unknown() {
     if (std::find(known_.begin(), known_.end(), child.key) != known_.end()) continue;
     const auto meant = nearest(child.key, known_);
     report_.key_mistake(child,
-                        format("unknown key `{}`{}", quoted(child.key),
+                        format("unknown key `{}`{}", printable(child.key),
                                where_.empty() ? "" : format(" in {}", where_)),
                         meant ? format("did you mean `{}`?", *meant)
                               : format("the keys are: {}", join(known_, ", ")));

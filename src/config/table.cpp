@@ -24,7 +24,7 @@ std::optional<RouteConfig> read_route(const Node& node, const std::string& where
 }
 
 TableConfig read_table(const Node& node, Report& report) {
-  const std::string where = format("table.{}", quoted(node.key));
+  const std::string where = format("table.{}", printable(node.key));
   TableReader in(node, where, report);
   TableConfig table;
   table.name = node.key;

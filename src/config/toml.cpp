@@ -87,7 +87,7 @@ Mistake to_mistake(const toml::parse_error& error) {
     reason.remove_prefix(colon + 2);
   }
   return {to_place(error.source()),
-          format("syntax error in {}: {}", context, quoted(reason, kReasonMax)),
+          format("syntax error in {}: {}", context, printable(reason, kReasonMax)),
           std::string(remedy_for(context, reason))};
 }
 

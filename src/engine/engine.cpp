@@ -82,14 +82,26 @@ class Engine final : public Control {
       if (!deleted) return tl::unexpected(std::move(deleted.error()));
       flushed.flows += *deleted;
     }
-    if (!known)
-      return fail(server ? format("there is no server `{}`: write GROUP/SERVER", quoted(*server))
-                         : format("there is no group `{}`", quoted(*group)));
+    if (!known) return fail(server ? unknown("server", *server) : unknown("group", *group));
     flush_cache();
     return flushed;
   }
 
  private:
+  std::string unknown(std::string_view what, const std::string& name) const {
+    std::vector<std::string> names;
+    for (const Group& group : snapshot_->groups) {
+      if (what == "group") names.push_back(group.name);
+      for (const Pool* pool : {&group.v4, &group.v6})
+        for (const Server& server : pool->servers)
+          if (what == "server") names.push_back(format("{}/{}", group.name, server.name));
+    }
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    const auto meant = nearest(name, views);
+    return format("there is no {} `{}`{}", what, printable(name),
+                  meant ? format(": did you mean `{}`?", *meant) : "");
+  }
+
   Result<std::uint64_t> delete_flows_of(ServerId id) const {
     const MarkLayout& mark = snapshot_->engine.mark;
     auto count = netlink::count_flows(mark.server(id), mark.mask);

@@ -86,7 +86,7 @@ Outcome<const Method*> find_method(const std::string& name) {
   std::vector<std::string_view> known;
   for (const Method& method : kMethods) known.push_back(method.name);
   return refuse(refusal::kUnknownMethod,
-                format("there is no method `{}`{}", nfsteer::quoted(name), hint(name, known)));
+                format("there is no method `{}`{}", printable(name), hint(name, known)));
 }
 
 Outcome<Parameters> read_parameters(const Method& method, const Json& json) {
@@ -94,7 +94,7 @@ Outcome<Parameters> read_parameters(const Method& method, const Json& json) {
   for (const auto& [name, value] : json.items()) {
     if (std::ranges::find(method.parameters, name) == method.parameters.end())
       return refuse(refusal::kInvalidParameter,
-                    format("{} has no parameter `{}`{}", method.name, nfsteer::quoted(name),
+                    format("{} has no parameter `{}`{}", method.name, printable(name),
                            hint(name, method.parameters)));
     if (!value.is_string())
       return refuse(refusal::kInvalidParameter, format("`{}` is not a string", name));
@@ -111,7 +111,7 @@ Outcome<Json> read_envelope(std::string_view text) {
   request->emplace("parameters", Json::object());
   for (const auto& [name, value] : request->items())
     if (name != "method" && name != "parameters")
-      return refuse(refusal::kBadRequest, format("unknown key `{}`", nfsteer::quoted(name)));
+      return refuse(refusal::kBadRequest, format("unknown key `{}`", printable(name)));
   if (!request->contains("method") || !request->at("method").is_string())
     return refuse(refusal::kBadRequest, "no string `method`");
   if (!request->at("parameters").is_object())

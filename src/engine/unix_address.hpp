@@ -17,7 +17,7 @@ inline Result<sockaddr_un> unix_address(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path))
     return fail(format("`{}` cannot be the path of a socket: 1 to {} bytes are possible",
-                       nfsteer::quoted(path), sizeof(address.sun_path) - 1));
+                       printable(path), sizeof(address.sun_path) - 1));
   std::memcpy(address.sun_path, path.c_str(), path.size());
   return address;
 }

@@ -1,8 +1,8 @@
-#include "privilege.hpp"
-
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "nfsteer/netlink.hpp"
 
 namespace nfsteer::netlink {
 

@@ -3,9 +3,7 @@
 
 namespace nfsteer::netlink {
 
-// Whether this thread has CAP_NET_ADMIN in effect.
-bool may_administer_network();
-
+// What to say where may_administer_network() is false.
 inline constexpr const char* kPrivilegeNeeded =
     "CAP_NET_ADMIN is needed: run as root, or give the service that capability";
 

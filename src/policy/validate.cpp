@@ -86,7 +86,7 @@ class Validator {
     std::vector<std::string_view> names;
     for (const Algorithm& algorithm : algorithms()) names.emplace_back(algorithm.name);
     path.emplace_back("algorithm");
-    add(std::move(path), format("unknown algorithm `{}`", quoted(group.algorithm)),
+    add(std::move(path), format("unknown algorithm `{}`", printable(group.algorithm)),
         suggestion(group.algorithm, names));
   }
 
@@ -156,7 +156,7 @@ class Validator {
     const bool good = !name.empty() && name.size() <= 63 && name.front() != '_' &&
                       name.front() != '-' && name.find_first_not_of(kLetters) == std::string::npos;
     if (!good)
-      add(std::move(path), format("`{}` is not a name for a {}", quoted(name), what),
+      add(std::move(path), format("`{}` is not a name for a {}", printable(name), what),
           "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit");
   }
 
@@ -166,7 +166,7 @@ class Validator {
     // More suggestions than a person reads are not worth the search.
     if (problems_.size() < kSuggestionsMax)
       for (const auto& [each, families] : names) known.push_back(each);
-    add(std::move(path), format("{} `{}` does not exist", what, quoted(name)),
+    add(std::move(path), format("{} `{}` does not exist", what, printable(name)),
         suggestion(name, known));
   }
 

@@ -19,9 +19,9 @@ Result<Interval> parse_port_interval(std::string_view text) {
   const auto first = parse_port(text.substr(0, dash));
   const auto last = dash == std::string_view::npos ? first : parse_port(text.substr(dash + 1));
   if (!first || !last)
-    return fail(format("`{}` is not a port or a range of ports: 0 to 65535", quoted(text)));
+    return fail(format("`{}` is not a port or a range of ports: 0 to 65535", printable(text)));
   if (*first > *last)
-    return fail(format("the range `{}` runs backward: {}-{}", quoted(text), *last, *first));
+    return fail(format("the range `{}` runs backward: {}-{}", printable(text), *last, *first));
   return Interval{*first, *last};
 }
 

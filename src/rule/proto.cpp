@@ -6,7 +6,7 @@ namespace {
 
 Result<Interval> parse(std::string_view text) {
   const auto number = parse_protocol(text);
-  if (!number) return fail(format("`{}` is not a protocol", quoted(text)));
+  if (!number) return fail(format("`{}` is not a protocol", printable(text)));
   return Interval{*number, *number};
 }
 

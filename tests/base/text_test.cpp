@@ -55,8 +55,8 @@ TEST_CASE("nearest: what was meant, and nothing far") {
   CHECK_FALSE(nearest(std::string(1'000'000, 'a'), kNames));
 }
 
-TEST_CASE("quoted: nothing that moves a terminal, and an end") {
-  CHECK(quoted("plain") == "plain");
-  CHECK(quoted("a\x1b[2Jb\n") == "a\\x1b[2Jb\\x0a");
-  CHECK(quoted("abcdef", 3) == "abc...");
+TEST_CASE("printable: nothing that moves a terminal, and an end") {
+  CHECK(printable("plain") == "plain");
+  CHECK(printable("a\x1b[2Jb\n") == "a\\x1b[2Jb\\x0a");
+  CHECK(printable("abcdef", 3) == "abc...");
 }

@@ -131,13 +131,17 @@ class UdpFlows:
 
 
 def udp_flows(namespace, address, port, count, window=128):
-    """Opens count flows, at most `window` of them unanswered; returns the answers."""
+    """Opens count flows, at most `window` of them unanswered; returns the answers.
+    Gives up when none comes for five seconds."""
     flows = UdpFlows(namespace, address, port)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 5
     while flows.sent < count and time.monotonic() < end:
         if flows.waiting < window:
             flows.open()
+        before = len(flows.answers)
         flows.collect(0 if flows.waiting < window else 0.05)
+        if len(flows.answers) > before:
+            end = time.monotonic() + 5
     flows.close(limit_s=5)
     return flows.answers
 

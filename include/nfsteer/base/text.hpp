@@ -26,6 +26,6 @@ std::optional<std::string> nearest(std::string_view word,
 
 // A printable form of what somebody else wrote: control characters escaped,
 // cut after `limit` bytes.
-std::string quoted(std::string_view text, std::size_t limit = 60);
+std::string printable(std::string_view text, std::size_t limit = 60);
 
 }  // namespace nfsteer
