@@ -53,7 +53,7 @@ Picture draw(std::string_view line, unsigned start, unsigned width) {
 
 // Keys and values of the file are in messages too: nothing of them may move
 // the cursor or hide.
-std::string printable(std::string_view text) {
+std::string visible(std::string_view text) {
   return draw(text, 0, 0).line;
 }
 
@@ -72,9 +72,9 @@ Diagnostic make_diagnostic(const Mistake& mistake, std::string_view text, const 
 }
 
 std::string render(const Diagnostic& diagnostic) {
-  const std::string file = printable(diagnostic.file);
-  const std::string message = printable(diagnostic.message);
-  const std::string remedy = printable(diagnostic.remedy);
+  const std::string file = visible(diagnostic.file);
+  const std::string message = visible(diagnostic.message);
+  const std::string remedy = visible(diagnostic.remedy);
   if (diagnostic.line == 0)
     return format("error: {}\n --> {}\n{}", message, file,
                   remedy.empty() ? "" : format("  = {}\n", remedy));

@@ -173,6 +173,9 @@ class Lab:
 
         self._link(self.client, "eth0", self.router, "clients")
         self._link(self.router, "servers", switch, "router")
+        # A plain switch: what it forwards is no business of netfilter's there.
+        switch.run("sysctl", "-e", "-q", "net.bridge.bridge-nf-call-iptables=0",
+                   "net.bridge.bridge-nf-call-ip6tables=0")
         switch.ip("link add bridge0 type bridge")
         switch.ip("link set bridge0 up")
         switch.ip("link set router master bridge0")
