@@ -28,6 +28,9 @@ struct RunOptions {
 // error is what kept it from starting. REQUIRES: one thread in the process.
 Result<void> run(const Config& config, const RunOptions& options);
 
+// The process id of the nfsteer that runs in this network namespace, if one does.
+std::optional<int> running_pid();
+
 // ---- what an engine tells about itself ----------------------------------------
 
 // Packets by what became of them. received is always the sum of the four

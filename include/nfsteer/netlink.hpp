@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,7 +75,7 @@ enum class QueueError : std::uint8_t {
   ReceiveOverrun,  // ENOBUFS: the socket's buffer overflowed
   ReceiveFailed,
   SendRetried,  // the kernel had no memory for a batch of verdicts; sent again
-  SendFailed,   // given up: these packets wait for the next engine
+  SendFailed,   // the kernel takes no verdicts from us: these packets wait on
   BadMessage,   // not a packet, or without its id
 };
 inline constexpr std::size_t kQueueErrors = 7;
@@ -122,6 +123,9 @@ class Queue {
  private:
   std::size_t receive() noexcept;
   bool read(std::size_t slot, std::uint32_t& id, QueuedPacket& packet) noexcept;
+  // The id of the first packet that waits in the socket; errors before it are
+  // taken out and counted.
+  std::optional<std::uint32_t> first_unread() noexcept;
   void append(std::uint32_t id, Answer answer) noexcept;
   void send() noexcept;
   void count(QueueError error) noexcept { ++errors_[static_cast<std::size_t>(error)]; }
@@ -189,6 +193,10 @@ std::string to_nft(const Ruleset& ruleset);
 // `queue` is written natively, or as the xt target where the kernel lacks it.
 Result<void> install(const Ruleset& ruleset);
 
+// The servers of the kernel's table, as an earlier run left them, by the ids of
+// `layout`. Empty where there is no table.
+std::map<ServerIdentity, ServerId> installed_servers(const MarkLayout& layout);
+
 // Empties the chains that queue packets, so that new flows take the fallback.
 // No error where the table does not exist.
 Result<void> stop_queueing();
@@ -198,8 +206,9 @@ Result<void> remove_ruleset();
 
 // ---- conntrack --------------------------------------------------------------
 
-// How many conntrack entries carry `mark` under `mask`.
-Result<std::uint64_t> count_flows(std::uint32_t mark, std::uint32_t mask);
+// How many conntrack entries carry each value of a mark under `mask`, by one
+// dump. Entries whose bits under `mask` are zero are left out.
+Result<std::map<std::uint32_t, std::uint64_t>> count_flows(std::uint32_t mask);
 // Deletes them, with one message.
 Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
 

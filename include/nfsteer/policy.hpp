@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -129,18 +130,35 @@ struct Snapshot {
   std::vector<Table> tables;
   std::vector<Policy> policies;
 
-  // All servers by id; [0] is null. Points into groups.
+  // All servers by id; null where no server has the id, as 0. Points into groups.
   std::vector<const Server*> servers;
   // The group of each server, by id: index in groups.
   std::vector<std::uint32_t> server_groups;
 };
 
+// What a server id stands for, as long as any flow may carry it.
+struct ServerIdentity {
+  std::string name;  // "group/server"
+  Address address;
+  std::optional<std::uint16_t> port;
+
+  friend auto operator<=>(const ServerIdentity&, const ServerIdentity&) = default;
+};
+
+// The ids that earlier configurations gave.
+struct KnownIds {
+  std::map<ServerIdentity, ServerId> servers;  // they keep their ids
+  std::set<ServerId> in_use;                   // carried by flows: no new server gets one
+};
+
 // All that is wrong with the configuration; empty when compile() would take it.
 std::vector<Problem> validate(const Config& config);
 
-// Makes the snapshot. Server ids are given in the order of the configuration.
-// REQUIRES: validate(config) is empty. Control thread.
-std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states);
+// Makes the snapshot. Servers that are known keep their ids; the others get the
+// lowest free ones, in the order of the configuration. An id in use is given
+// only when there is no other. REQUIRES: validate(config) is empty. Control thread.
+std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
+                                        const KnownIds& known = {});
 
 // What was decided for a flow, and by what. The verdict, the counters, the
 // listings and the tests all read this value.

@@ -47,7 +47,8 @@ std::string check_server_name(const std::string& name) {
 
 CLI::App* add_flows(CLI::App& app, Options& options) {
   CLI::App* flows = app.add_subcommand(
-      "flows", "Deletes steered flows from conntrack: their next packets are decided anew");
+      "flows",
+      "Deletes steered flows from conntrack: TCP connections end, others are decided anew");
   auto* group =
       flows->add_option("--group", options.group, "Only flows of this group")->type_name("GROUP");
   flows->add_option("--server", options.server, "Only flows of this server")

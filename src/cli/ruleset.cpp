@@ -1,6 +1,8 @@
 #include <memory>
 
 #include "command.hpp"
+#include "nfsteer/base/text.hpp"
+#include "nfsteer/engine.hpp"
 #include "nfsteer/netlink.hpp"
 #include "output.hpp"
 #include "rules_file.hpp"
@@ -17,6 +19,10 @@ Exit remove() {
   if (!netlink::may_administer_network()) {
     complain("CAP_NET_ADMIN is needed to change the ruleset: run as root");
     return Exit::NotPermitted;
+  }
+  if (const auto pid = running_pid()) {
+    complain(format("nfsteer (pid {}) uses the table: stop it first", *pid));
+    return Exit::Failed;
   }
   if (const auto removed = netlink::remove_ruleset(); !removed) {
     complain(removed.error().message);

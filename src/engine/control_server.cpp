@@ -47,11 +47,11 @@ struct Shared {
 // the operation under way; without one it closes.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Protocol::socket socket, Shared& shared)
+  Session(Protocol::socket socket, Shared& shared, Rights rights)
       : shared_(shared),
         socket_(std::move(socket)),
         deadline_(socket_.get_executor()),
-        rights_(rights_of(socket_.native_handle())) {
+        rights_(rights) {
     ++shared_.clients;
   }
   ~Session() { --shared_.clients; }
@@ -137,8 +137,11 @@ class ControlServer::Loop {
     acceptor_.async_accept([this](error_code error, Protocol::socket socket) {
       if (error) return pause();
       accept();
-      if (shared_.clients < kClientsMax)
-        std::make_shared<Session>(std::move(socket), shared_)->read();
+      // Those who only look cannot keep those out who may act.
+      const Rights rights = rights_of(socket.native_handle());
+      const std::size_t limit = kClientsMax + (rights == Rights::Change ? kClientsReserved : 0);
+      if (shared_.clients < limit)
+        std::make_shared<Session>(std::move(socket), shared_, rights)->read();
     });
   }
 

@@ -20,6 +20,7 @@
 namespace nfsteer {
 
 inline constexpr std::size_t kClientsMax = 64;
+inline constexpr std::size_t kClientsReserved = 16;  // beyond that, for who may act
 inline constexpr std::size_t kRequestBytesMax = 1u << 20;
 inline constexpr std::chrono::seconds kIdle{5};
 

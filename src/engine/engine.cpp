@@ -21,10 +21,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// The ids that flows may carry: of the servers in the kernel's table, and of
+// those that were there before. Between two engines of one keeper no server is new.
+KnownIds known_ids(const MarkLayout& layout, const Seat& seat) {
+  KnownIds known{netlink::installed_servers(layout), {}};
+  if (seat.starts > 1) return known;
+  if (const auto flows = netlink::count_flows(layout.mask))
+    for (const auto& [mark, count] : *flows)
+      known.in_use.insert(static_cast<ServerId>(mark >> layout.shift()));
+  return known;
+}
+
 class Engine final : public Control {
  public:
   Engine(const Config& config, const Seat& seat)
-      : snapshot_(compile(config, states_)), seat_(seat) {
+      : snapshot_(compile(config, states_, known_ids(config.engine.mark, seat))), seat_(seat) {
     for (const QueueSeat& queue : seat.queues)
       workers_.push_back(std::make_unique<Worker>(*snapshot_, orders_, queue.socket.get(),
                                                   queue.number, *queue.answered));
@@ -38,7 +49,9 @@ class Engine final : public Control {
     const netlink::Answer give_up{drop ? netlink::Verdict::Drop : netlink::Verdict::Accept,
                                   std::nullopt};
     for (const auto& worker : workers_) worker->start(seat_.distrust_abandoned ? give_up : again);
-    return netlink::install(netlink::make_ruleset(*snapshot_));
+    auto installed = netlink::install(netlink::make_ruleset(*snapshot_));
+    state_ = installed ? "steering" : "not steering: " + installed.error().message;
+    return installed;
   }
 
   // New flows take the kernel's fallback; packets that wait are still answered.
@@ -47,10 +60,6 @@ class Engine final : public Control {
       if (const auto stopped = netlink::stop_queueing(); !stopped)
         log::warning("the kernel still queues new flows: {}", stopped.error().message);
     wait_until_drained();
-    stop_workers();
-  }
-
-  void stop_workers() {
     orders_.stop = true;
     for (const auto& worker : workers_) worker->join();
   }
@@ -61,7 +70,7 @@ class Engine final : public Control {
     status.starts = seat_.starts;
     status.pid = ::getpid();
     status.uptime_s = std::chrono::duration<double>(Clock::now() - started_).count();
-    status.state = "steering";
+    status.state = state_;
     return status;
   }
 
@@ -73,17 +82,23 @@ class Engine final : public Control {
                                    const std::optional<std::string>& server) override {
     FlushedFlows flushed;
     bool known = !group && !server;
+    const auto counts = netlink::count_flows(snapshot_->engine.mark.mask);
+    if (!counts) return tl::unexpected(counts.error());
+    flush_cache();  // before, or the next packet of a flow would bring its server back
     for (std::size_t id = 1; id < snapshot_->servers.size(); ++id) {
+      if (!snapshot_->servers[id]) continue;
       const std::string& in_group = snapshot_->groups[snapshot_->server_groups[id]].name;
       const std::string name = format("{}/{}", in_group, snapshot_->servers[id]->name);
       if ((group && *group != in_group) || (server && *server != name)) continue;
       known = true;
-      auto deleted = delete_flows_of(static_cast<ServerId>(id));
-      if (!deleted) return tl::unexpected(std::move(deleted.error()));
-      flushed.flows += *deleted;
+      const std::uint32_t mark = snapshot_->engine.mark.server(static_cast<ServerId>(id));
+      const auto flows = counts->find(mark);
+      if (flows == counts->end()) continue;
+      if (auto deleted = netlink::delete_flows(mark, snapshot_->engine.mark.mask); !deleted)
+        return tl::unexpected(std::move(deleted.error()));
+      flushed.flows += flows->second;
     }
     if (!known) return fail(server ? unknown("server", *server) : unknown("group", *group));
-    flush_cache();
     return flushed;
   }
 
@@ -100,15 +115,6 @@ class Engine final : public Control {
     const auto meant = nearest(name, views);
     return format("there is no {} `{}`{}", what, printable(name),
                   meant ? format(": did you mean `{}`?", *meant) : "");
-  }
-
-  Result<std::uint64_t> delete_flows_of(ServerId id) const {
-    const MarkLayout& mark = snapshot_->engine.mark;
-    auto count = netlink::count_flows(mark.server(id), mark.mask);
-    if (!count || *count == 0) return count;
-    if (auto deleted = netlink::delete_flows(mark.server(id), mark.mask); !deleted)
-      return tl::unexpected(std::move(deleted.error()));
-    return count;
   }
 
   void wait_until_drained() const {
@@ -129,6 +135,7 @@ class Engine final : public Control {
   Orders orders_;
   std::vector<std::unique_ptr<Worker>> workers_;
   Status baseline_;  // what flush_stats() has set aside
+  std::string state_;
   const Clock::time_point started_ = Clock::now();
 };
 
@@ -152,7 +159,7 @@ int run_engine(const Config& config, Seat& seat, Fd ready) {
   if (const auto started = engine.start(); !started) {
     if (first) {
       tell(ready, started.error().message);
-      engine.stop_workers();
+      engine.stop();
       return EXIT_FAILURE;
     }
     log::error("the ruleset stays as the last engine left it: {}", started.error().message);

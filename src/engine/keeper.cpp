@@ -22,7 +22,9 @@
 #include <new>
 
 #include "listener.hpp"
+#include "namespace_lock.hpp"
 #include "nfsteer/base/log.hpp"
+#include "nfsteer/base/text.hpp"
 #include "nfsteer/engine.hpp"
 #include "nfsteer/netlink.hpp"
 #include "notify.hpp"
@@ -42,15 +44,20 @@ Result<Seat> take_seat(const Config& config, const RunOptions& options) {
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return fail(std::strerror(errno));
   auto* answered = static_cast<Answered*>(page);
+  // A queue that was opened and is closed again drops what came meanwhile: all
+  // that may fail comes first.
+  auto lock = lock_namespace();
+  if (!lock) return tl::unexpected(std::move(lock.error()));
+  seat.lock = std::move(*lock);
+  auto control = listen_control(options.control_socket);
+  if (!control) return tl::unexpected(std::move(control.error()));
+  seat.control = std::move(*control);
   for (std::uint16_t i = 0; i < engine.queue_count; ++i) {
     const auto number = static_cast<std::uint16_t>(engine.queue_first + i);
     auto socket = netlink::open_queue(number, engine);
     if (!socket) return tl::unexpected(std::move(socket.error()));
     seat.queues.push_back({number, std::move(*socket), new (&answered[i]) Answered(0)});
   }
-  auto control = listen_control(options.control_socket);
-  if (!control) return tl::unexpected(std::move(control.error()));
-  seat.control = std::move(*control);
   return seat;
 }
 
@@ -59,7 +66,7 @@ Result<Seat> take_seat(const Config& config, const RunOptions& options) {
 Fd watch_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
@@ -73,20 +80,26 @@ class Keeper {
   Result<void> keep() {
     if (!signals_) return fail(std::strerror(errno));
     while (!stopping_) {
-      if (!start_engine()) return fail("the engine's process cannot be made");
-      watch_engine();
-      if (!ever_ready_) return fail(first_error());
-      if (!stopping_) {
-        log::warning("the engine ended (pid {}); starting the next", engine_);
-        delay_after_quick_deaths();
+      if (start_engine()) {
+        watch_engine();
+        if (!ever_ready_) return fail(first_error());
+        if (!stopping_) log::warning("the engine ended; starting the next");
+      } else if (!ever_ready_) {
+        return fail(format("no process for the engine: {}", std::strerror(errno)));
       }
+      if (!stopping_) delay_after_quick_deaths();
     }
-    return {};
+    if (ended_cleanly_) return {};
+    // What waits in the queues is lost with them; new flows need not be.
+    if (config_.engine.bypass) (void)netlink::stop_queueing();
+    return fail("the engine did not stop by itself: packets that waited are lost");
   }
 
  private:
   static constexpr auto kQuick = std::chrono::seconds(1);
   static constexpr int kQuickDeathsMax = 3;  // then a packet is suspected
+  static constexpr auto kDelay = std::chrono::milliseconds(500);
+  static constexpr int kPoll_ms = 100;
   static constexpr int kStop_ms = 10'000;
 
   std::string first_error() const {
@@ -95,6 +108,7 @@ class Keeper {
   }
 
   bool start_engine() {
+    engine_made_ = false;
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
     Fd receiver(ends[0]), sender(ends[1]);
@@ -102,6 +116,7 @@ class Keeper {
     seat_.distrust_abandoned = quick_deaths_ >= kQuickDeathsMax;
     started_ = Clock::now();
     engine_ = ::fork();
+    engine_made_ = engine_ > 0;
     if (engine_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // no engine outlives its keeper
       if (::getppid() != keeper_) ::_exit(EXIT_FAILURE);
@@ -110,7 +125,7 @@ class Keeper {
       ::_exit(run_engine(config_, seat_, std::move(sender)));
     }
     ready_ = std::move(receiver);
-    return engine_ > 0;
+    return engine_made_;
   }
 
   // Until the engine has ended. One that was told to stop and does not is killed.
@@ -145,11 +160,15 @@ class Keeper {
     signalfd_siginfo signal{};
     while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
       if (signal.ssi_signo == SIGCHLD) {
-        ended |= ::waitpid(engine_, nullptr, WNOHANG) == engine_;
+        int status = 0;
+        if (engine_ <= 0 || ::waitpid(engine_, &status, WNOHANG) != engine_) continue;
+        ended = true;
+        ended_cleanly_ = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+        engine_ = -1;
       } else {
         stopping_ = true;
         notify_service_manager("STOPPING=1");
-        ::kill(engine_, SIGTERM);
+        if (engine_ > 0) ::kill(engine_, SIGTERM);
       }
     }
     if (ended && ready_) read_ready();
@@ -158,10 +177,12 @@ class Keeper {
 
   void delay_after_quick_deaths() {
     quick_deaths_ = Clock::now() - started_ < kQuick ? quick_deaths_ + 1 : 0;
-    if (quick_deaths_ < kQuickDeathsMax) return;
-    pollfd stop{signals_.get(), POLLIN, 0};
-    constexpr int kDelay_ms = 500;
-    if (::poll(&stop, 1, kDelay_ms) > 0) stopping_ = true;
+    if (quick_deaths_ < kQuickDeathsMax && engine_made_) return;
+    const auto end = Clock::now() + kDelay;
+    while (!stopping_ && Clock::now() < end) {
+      pollfd signal{signals_.get(), POLLIN, 0};
+      if (::poll(&signal, 1, kPoll_ms) > 0) read_signals();
+    }
   }
 
   const Config& config_;
@@ -171,9 +192,11 @@ class Keeper {
   const pid_t keeper_ = ::getpid();
   pid_t engine_ = -1;
   Clock::time_point started_;
+  bool engine_made_ = false;
   int quick_deaths_ = 0;
   bool ever_ready_ = false;
   bool stopping_ = false;
+  bool ended_cleanly_ = true;  // the last engine
   std::string message_;
 };
 

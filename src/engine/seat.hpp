@@ -22,6 +22,7 @@ struct QueueSeat {
 };
 
 struct Seat {
+  Fd lock;  // of the network namespace
   std::vector<QueueSeat> queues;
   Fd control;                // listening
   std::uint64_t starts = 0;  // engines so far, the current one included

@@ -19,10 +19,13 @@ std::uint32_t seconds() noexcept {
 }
 
 // Pins the calling thread to the CPU that is the queue's in turn, among those
-// that the process may use.
-void pin_to_cpu_of(std::uint16_t queue) noexcept {
+// that the process may use. Where every CPU would get a worker the scheduler
+// places them better: a pinned one would share its CPU with the interrupts that
+// fill its queue, beside an idle other.
+void pin_to_cpu_of(std::uint16_t queue, int workers) noexcept {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  if (workers >= CPU_COUNT(&allowed)) return;
   int turn = queue % CPU_COUNT(&allowed);
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed) || turn-- > 0) continue;
@@ -43,16 +46,17 @@ void Worker::start(netlink::Answer abandoned) {
 }
 
 void Worker::run() noexcept {
-  pin_to_cpu_of(number_);
+  pin_to_cpu_of(number_, workers_);
   std::uint32_t forgotten = orders_.forget.load(std::memory_order_relaxed);
-  while (!orders_.stop.load(std::memory_order_relaxed)) {
-    queue_.serve([&](const netlink::QueuedPacket& packet) noexcept {
-      return steersman_.answer(packet, seconds());
-    });
+  const auto answer = [&](const netlink::QueuedPacket& packet) noexcept {
     if (const auto asked = orders_.forget.load(std::memory_order_relaxed); asked != forgotten) {
       forgotten = asked;
       steersman_.forget_all();
     }
+    return steersman_.answer(packet, seconds());
+  };
+  while (!orders_.stop.load(std::memory_order_relaxed)) {
+    queue_.serve(answer);
     QueueAccount account = steersman_.account();
     account.queue_errors = queue_.errors();
     published_.publish(account);

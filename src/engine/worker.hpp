@@ -10,13 +10,13 @@
 
 namespace nfsteer {
 
-// What the control thread tells all workers. They look once a batch.
+// What the control thread tells all workers.
 struct Orders {
   std::atomic<bool> stop{false};
-  std::atomic<std::uint32_t> forget{0};  // each addition empties every memo
+  std::atomic<std::uint32_t> forget{0};  // each addition empties every memo, at once
 };
 
-// Serves one queue in a thread of its own, pinned to one CPU. The snapshot, the
+// Serves one queue in a thread of its own. The snapshot, the
 // orders and the socket outlive it.
 class Worker {
  public:
@@ -24,6 +24,7 @@ class Worker {
          std::atomic<std::uint32_t>& answered)
       : orders_(orders),
         number_(queue),
+        workers_(snapshot.engine.queue_count),
         queue_(socket, queue, snapshot.engine.copy_bytes, answered),
         steersman_(snapshot) {}
 
@@ -41,6 +42,7 @@ class Worker {
 
   const Orders& orders_;
   const std::uint16_t number_;
+  const int workers_;
   netlink::Queue queue_;
   Steersman steersman_;
   Published<QueueAccount> published_;

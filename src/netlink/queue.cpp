@@ -178,15 +178,14 @@ void Queue::append(std::uint32_t id, Answer answer) noexcept {
 
 void Queue::send() noexcept {
   if (buffers_->verdict_bytes == 0) return;
-  constexpr int kTries = 1000;
-  for (int attempt = 0;; ++attempt) {
+  for (;;) {
     // The kernel takes the whole buffer or none of it.
     if (::send(socket_, buffers_->verdicts.data(), buffers_->verdict_bytes, 0) >= 0) {
       answered_.store(buffers_->last_id, std::memory_order_relaxed);
       break;
     }
     if (errno == EINTR) continue;
-    if (attempt == kTries || (errno != ENOBUFS && errno != ENOMEM && errno != EAGAIN)) {
+    if (errno != ENOBUFS && errno != ENOMEM && errno != EAGAIN) {
       count(QueueError::SendFailed);
       break;
     }
@@ -196,6 +195,19 @@ void Queue::send() noexcept {
   buffers_->verdict_bytes = 0;
 }
 
+std::optional<std::uint32_t> Queue::first_unread() noexcept {
+  iovec& slot = buffers_->parts[0];
+  for (;;) {
+    const ssize_t length = ::recv(socket_, slot.iov_base, slot.iov_len, MSG_PEEK | MSG_DONTWAIT);
+    if (length <= 0) return std::nullopt;
+    buffers_->messages[0].msg_len = static_cast<unsigned>(length);
+    std::uint32_t id = 0;
+    QueuedPacket packet;
+    if (read(0, id, packet)) return id;
+    ::recv(socket_, slot.iov_base, slot.iov_len, MSG_DONTWAIT);  // an answer to its predecessor
+  }
+}
+
 void Queue::answer_abandoned(Answer answer) noexcept {
   // Ids up to `newest` were in the socket or read when this was asked. If none
   // is in the socket now, all of them were read; else those before the first.
@@ -203,17 +215,7 @@ void Queue::answer_abandoned(Answer answer) noexcept {
   for (const QueueState& state : queue_states())
     if (state.number == number_) newest = state.last_id;
 
-  iovec part = buffers_->parts[0];
-  msghdr peek{};
-  peek.msg_iov = &part;
-  peek.msg_iovlen = 1;
-  const ssize_t length = ::recvmsg(socket_, &peek, MSG_PEEK | MSG_DONTWAIT);
-  if (length > 0) {
-    buffers_->messages[0].msg_len = static_cast<unsigned>(length);
-    std::uint32_t first_unread = 0;
-    QueuedPacket unread;
-    if (read(0, first_unread, unread)) newest = first_unread - 1;
-  }
+  if (const auto unread = first_unread()) newest = *unread - 1;
   for (std::uint32_t id = answered_.load(std::memory_order_relaxed) + 1;
        static_cast<std::int32_t>(newest - id) >= 0; ++id) {
     append(id, answer);

@@ -104,10 +104,11 @@ std::string process_with_socket(std::uint64_t inode) {
   for (const auto& process : fs::directory_iterator("/proc", error)) {
     const std::string pid = process.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    fs::directory_iterator descriptors(process.path() / "fd", error);
-    if (error) continue;
-    for (const auto& descriptor : descriptors) {
-      if (fs::read_symlink(descriptor.path(), error) != wanted) continue;
+    fs::directory_iterator descriptor(process.path() / "fd", error);
+    // Processes end while they are looked at: errors, not exceptions.
+    for (; !error && descriptor != fs::directory_iterator(); descriptor.increment(error)) {
+      std::error_code unreadable;
+      if (fs::read_symlink(descriptor->path(), unreadable) != wanted) continue;
       std::ifstream comm(process.path() / "comm");
       std::string name;
       std::getline(comm, name);

@@ -289,6 +289,14 @@ Statement is_rewritten() {
           }};
 }
 
+Statement came_over_loopback() {
+  constexpr std::uint32_t kLoopbackIndex = 1;  // LOOPBACK_IFINDEX of net/flow.h, in every namespace
+  return {"iif \"lo\"", [](RuleMessage& rule) {
+            rule.add(load_meta(NFT_META_IIF));
+            rule.add(is_equal(kLoopbackIndex));
+          }};
+}
+
 Statement is_tcp() {
   return {"meta l4proto tcp", [](RuleMessage& rule) {
             rule.add(load_meta(NFT_META_L4PROTO));

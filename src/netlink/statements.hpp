@@ -16,6 +16,7 @@ Statement mark_is_in(MarkOf of, const MarkLayout& layout, const std::string& set
 Statement is_new();  // no reply was seen yet
 Statement is_not_new();
 Statement is_rewritten();  // by destination NAT
+Statement came_over_loopback();
 Statement is_tcp();
 Statement is_not_plain_syn();  // behind is_tcp()
 Statement has_ports();

@@ -3,6 +3,9 @@
 
 #include <linux/netfilter.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "nfsteer/base/text.hpp"
 #include "statements.hpp"
 
@@ -15,13 +18,15 @@ constexpr MarkOf kPacket = MarkOf::Packet, kConntrack = MarkOf::Conntrack;
 //
 // A packet that leaves a base chain, also one that was queued and accepted,
 // goes on to the next base chain of its hook, never to the next rule: hence two
-// chains, of which the first queues and the second acts on the answer.
+// chains, of which the first queues and the second acts on the answer. Those at
+// output are of type `route`: it routes anew by the mark that they leave, with
+// our bits cleared, as other programs' rules expect it.
 
 constexpr Place kSteer{"filter", "prerouting", NF_INET_PRE_ROUTING, "mangle", -150};
 constexpr Place kKeep{"filter", "prerouting", NF_INET_PRE_ROUTING, "mangle + 1", -149};
 constexpr Place kRewrite{"nat", "prerouting", NF_INET_PRE_ROUTING, "dstnat", -100};
 constexpr Place kSteerLocal{"route", "output", NF_INET_LOCAL_OUT, "mangle", -150};
-constexpr Place kKeepLocal{"filter", "output", NF_INET_LOCAL_OUT, "mangle + 1", -149};
+constexpr Place kKeepLocal{"route", "output", NF_INET_LOCAL_OUT, "mangle + 1", -149};
 constexpr Place kRewriteLocal{"nat", "output", NF_INET_LOCAL_OUT, "-100", -100};
 constexpr Place kHairpin{"filter", "forward", NF_INET_FORWARD, "mangle", -150};
 constexpr Place kSource{"nat", "postrouting", NF_INET_POST_ROUTING, "srcnat", 100};
@@ -133,6 +138,10 @@ Rule let_go_if_decided(const Ruleset& ruleset) {
 Rule let_go_if_not_new() {
   return {is_not_new(), accept()};
 }
+// What starts here is for the chains at output, also where it comes back by lo.
+Rule let_go_if_local() {
+  return {came_over_loopback(), accept()};
+}
 Rule let_go_if_not_opening() {
   return {is_tcp(), is_not_plain_syn(), accept()};
 }
@@ -140,43 +149,59 @@ Rule let_go_if_for_many() {
   return {is_for_many(), accept()};
 }
 
+// The packet has our bits already: it is decided, such as our own health probes.
+Rule let_go_if_marked(const Ruleset& ruleset) {
+  return {is_marked(kPacket, ruleset.mark), accept()};
+}
+
+// A chain that begins with the rules that let go, as both kinds below do.
+Chain for_new_flows(const char* name, const Place& place, const Ruleset& ruleset) {
+  Chain chain{name, place, {let_go_if_decided(ruleset), let_go_if_not_new()}};
+  if (place.hook_number == NF_INET_PRE_ROUTING) chain.rules.push_back(let_go_if_local());
+  return chain;
+}
+
+void append(Chain& chain, std::vector<Rule> rules) {
+  std::move(rules.begin(), rules.end(), std::back_inserter(chain.rules));
+}
+
 // Queues the packets that the engine is to decide.
 Chain steer(const char* name, const Place& place, const Ruleset& ruleset, QueueForm form) {
-  Chain chain{name, place, {}};
-  chain.rules = {
-      let_go_if_decided(ruleset),
-      let_go_if_not_new(),
-      {is_marked(kPacket, ruleset.mark), accept()},  // such as our own health probes
-      let_go_if_not_opening(),
-      let_go_if_for_many(),
-      {destination_is_in(Family::V4, "scope4"), queue(ruleset, form)},
-      {destination_is_in(Family::V6, "scope6"), queue(ruleset, form)},
-  };
+  Chain chain = for_new_flows(name, place, ruleset);
+  append(chain, {
+                    let_go_if_marked(ruleset),
+                    let_go_if_not_opening(),
+                    let_go_if_for_many(),
+                    {destination_is_in(Family::V4, "scope4"), queue(ruleset, form)},
+                    {destination_is_in(Family::V6, "scope6"), queue(ruleset, form)},
+                });
   return chain;
 }
 
 // Acts on the engine's answer; where there is none, on the fallback's.
 Chain keep(const char* name, const Place& place, const Ruleset& ruleset) {
-  Chain chain{name, place, {}};
-  chain.rules = {
-      let_go_if_decided(ruleset),
-      let_go_if_not_new(),
-      {goto_by_mark(kPacket, ruleset.mark, "decided")},
-      let_go_if_not_opening(),
-      let_go_if_for_many(),
-      {goto_by_destination(Family::V4, "fallback4")},
-      {goto_by_destination(Family::V6, "fallback6")},
-  };
+  Chain chain = for_new_flows(name, place, ruleset);
+  append(chain, {
+                    {goto_by_mark(kPacket, ruleset.mark, "decided")},
+                    let_go_if_marked(ruleset),  // by whom else
+                    let_go_if_not_opening(),
+                    let_go_if_for_many(),
+                    {goto_by_destination(Family::V4, "fallback4")},
+                    {goto_by_destination(Family::V6, "fallback6")},
+                });
   return chain;
 }
 
-// A port can be rewritten only where there is one.
+// A port can be rewritten only where there is one. Flows that a conntrack helper
+// expected (RELATED) have the mark of their master, and their own destination.
 Chain rewrite(const char* name, const Place& place, const Ruleset& ruleset) {
   Chain chain{name, place, {}};
   for (const Family family : {Family::V4, Family::V6}) {
     const std::string map = of_family("server", family);
-    chain.rules.push_back({has_ports(), rewrite_destination(family, ruleset.mark, map, true)});
-    chain.rules.push_back({rewrite_destination(family, ruleset.mark, map + "_keep_port", false)});
+    chain.rules.push_back(
+        {is_new(), has_ports(), rewrite_destination(family, ruleset.mark, map, true)});
+    chain.rules.push_back(
+        {is_new(), rewrite_destination(family, ruleset.mark, map + "_keep_port", false)});
   }
   return chain;
 }

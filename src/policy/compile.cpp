@@ -2,6 +2,7 @@
 #include <cassert>
 #include <numeric>
 
+#include "nfsteer/base/text.hpp"
 #include "nfsteer/policy.hpp"
 
 namespace nfsteer {
@@ -15,11 +16,57 @@ Pool make_pool(std::vector<Server> servers, const std::string& algorithm, Cursor
   return pool;
 }
 
-Group compile_group(const GroupConfig& config, ServerId& next_id, GroupState& state) {
+ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server) {
+  return {format("{}/{}", group.name, server.name), server.address, server.port};
+}
+
+// The ids of all servers of a configuration.
+class Ids {
+ public:
+  Ids(const Config& config, const KnownIds& known) : max_(config.engine.mark.server_max()) {
+    for (const GroupConfig& group : config.groups)
+      for (const ServerConfig& server : group.servers) keep(identity_of(group, server), known);
+    for (const GroupConfig& group : config.groups)
+      for (const ServerConfig& server : group.servers) give(identity_of(group, server), known);
+  }
+
+  ServerId of(const ServerIdentity& identity) const { return ids_.at(identity); }
+  ServerId highest() const { return taken_.empty() ? ServerId{0} : *taken_.rbegin(); }
+
+ private:
+  void keep(const ServerIdentity& identity, const KnownIds& known) {
+    const auto found = known.servers.find(identity);
+    if (found == known.servers.end() || found->second == 0 || found->second > max_) return;
+    if (taken_.insert(found->second).second) ids_[identity] = found->second;
+  }
+
+  void give(const ServerIdentity& identity, const KnownIds& known) {
+    if (ids_.contains(identity)) return;
+    const ServerId id = lowest_free(known.in_use).value_or(lowest_free({}).value_or(0));
+    assert(id != 0 && "validate() counted the servers");
+    taken_.insert(id);
+    ids_[identity] = id;
+  }
+
+  std::optional<ServerId> lowest_free(const std::set<ServerId>& avoid) {
+    ServerId& from = avoid.empty() ? free_from_ : free_from_avoiding_;
+    for (; from <= max_; ++from)
+      if (!taken_.contains(from) && !avoid.contains(from)) return from;
+    return std::nullopt;
+  }
+
+  std::uint32_t max_;
+  std::map<ServerIdentity, ServerId> ids_;
+  std::set<ServerId> taken_;
+  ServerId free_from_ = 1, free_from_avoiding_ = 1;  // nothing below is free
+};
+
+Group compile_group(const GroupConfig& config, const Ids& ids, GroupState& state) {
   std::vector<Server> v4, v6;
   for (const ServerConfig& server : config.servers)
     (server.address.family == Family::V4 ? v4 : v6)
-        .push_back({server.name, server.address, server.port, server.weight, next_id++});
+        .push_back({server.name, server.address, server.port, server.weight,
+                    ids.of(identity_of(config, server))});
   Group group{config.name, config.algorithm, config.snat, {}, {}};
   group.v4 = make_pool(std::move(v4), config.algorithm, state.v4);
   group.v6 = make_pool(std::move(v6), config.algorithm, state.v6);
@@ -55,9 +102,9 @@ std::vector<const T*> by_priority(const std::vector<T>& configs) {
   return sorted;
 }
 
-void index_servers(Snapshot& snapshot, std::size_t servers) {
-  snapshot.servers.resize(servers + 1, nullptr);
-  snapshot.server_groups.resize(servers + 1, 0);
+void index_servers(Snapshot& snapshot, ServerId highest) {
+  snapshot.servers.resize(highest + 1u, nullptr);
+  snapshot.server_groups.resize(highest + 1u, 0);
   for (std::uint32_t g = 0; g < snapshot.groups.size(); ++g)
     for (const Pool* pool : {&snapshot.groups[g].v4, &snapshot.groups[g].v6})
       for (const Server& server : pool->servers) {
@@ -68,19 +115,20 @@ void index_servers(Snapshot& snapshot, std::size_t servers) {
 
 }  // namespace
 
-std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states) {
+std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
+                                        const KnownIds& known) {
   assert(validate(config).empty());
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->engine = config.engine;
 
   Indexes groups, tables;
-  ServerId next_id = 1;
+  const Ids ids(config, known);
   snapshot->groups.reserve(config.groups.size());
   for (const GroupConfig& group : config.groups) {
     auto& state = states[group.name];
     if (!state) state = std::make_unique<GroupState>();
     groups[group.name] = static_cast<std::uint32_t>(snapshot->groups.size());
-    snapshot->groups.push_back(compile_group(group, next_id, *state));
+    snapshot->groups.push_back(compile_group(group, ids, *state));
   }
   for (const TableConfig* table : by_priority(config.tables)) {
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
@@ -88,7 +136,7 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
   }
   for (const PolicyConfig* policy : by_priority(config.policies))
     snapshot->policies.push_back(compile_policy(*policy, groups, tables));
-  index_servers(*snapshot, next_id - 1u);
+  index_servers(*snapshot, ids.highest());
   return snapshot;
 }
 

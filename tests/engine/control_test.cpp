@@ -205,13 +205,14 @@ TEST_CASE("control socket: a request that comes a byte at a time has one span of
 TEST_CASE("control socket: 1,000 connections") {
   test::ServedSocket socket(60s);  // so that nobody goes for being idle
   std::vector<std::unique_ptr<RawClient>> clients;
-  for (std::size_t i = 0; i < kClientsMax; ++i)
+  constexpr std::size_t kMost = kClientsMax + kClientsReserved;  // as we may act
+  for (std::size_t i = 0; i < kMost; ++i)
     clients.push_back(std::make_unique<RawClient>(socket.path()));
   // The last one that is let in, so that none of the next can be.
   clients.back()->send(kStatusRequest);
   CHECK_FALSE(clients.back()->receive().empty());
 
-  for (std::size_t i = kClientsMax; i < 1'000; ++i) {
+  for (std::size_t i = kMost; i < 1'000; ++i) {
     const RawClient newcomer(socket.path());
     REQUIRE(newcomer.hung_up());
   }
@@ -223,6 +224,23 @@ TEST_CASE("control socket: 1,000 connections") {
   CHECK_FALSE(clients.front()->receive().empty());
   clients.clear();
   CHECK(eventually([&] { return Client(socket.path()).status().has_value(); }));
+}
+
+TEST_CASE("control socket: who may only look cannot keep root out") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: needs root, to ask as somebody else");
+    return;
+  }
+  constexpr long kUnchanged = -1, kNobody = 65'534;
+  test::ServedSocket socket(60s);
+  std::vector<std::unique_ptr<RawClient>> lookers;
+  std::thread([&] {
+    ::syscall(SYS_setresuid, kUnchanged, kNobody, kUnchanged);  // of this thread alone
+    for (std::size_t i = 0; i < 2 * kClientsMax; ++i)
+      lookers.push_back(std::make_unique<RawClient>(socket.path()));
+    REQUIRE(lookers.back()->hung_up());
+  }).join();
+  CHECK(Client(socket.path()).flush_cache());
 }
 
 TEST_CASE("control socket: without file descriptors it goes on, and comes back") {

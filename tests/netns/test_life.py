@@ -85,7 +85,10 @@ def test_engine_ends_with_its_keeper(lab, steer):
     wait_until(lambda: gone(pid), what="the engine is gone too")
 
 
-def slow_transfer(lab, size=3_000_000, bytes_per_s=1_500_000):
+TRANSFER_BYTES = 20_000_000  # more than the client's receive buffer can hold
+
+
+def slow_transfer(lab, size=TRANSFER_BYTES, bytes_per_s=10_000_000):
     """A transfer by curl that takes about size / bytes_per_s seconds."""
     return lab.client.start("curl", "-sSf", "--max-time", "30", "--limit-rate", bytes_per_s, "-o",
                             "/dev/null", "-w", "%{size_download}", f"http://{VIP4}/bytes/{size}",
@@ -94,7 +97,7 @@ def slow_transfer(lab, size=3_000_000, bytes_per_s=1_500_000):
 
 def finish(transfer):
     out, err = transfer.communicate(timeout=30)
-    assert (transfer.returncode, out) == (0, "3000000"), err
+    assert (transfer.returncode, out) == (0, str(TRANSFER_BYTES)), err
 
 
 @pytest.mark.parametrize("end", ["terminate", "kill_both"])
@@ -102,7 +105,7 @@ def test_restart_over_what_was_left(lab, steer, end):
     """A second start over the table of the first hurts no established flow."""
     engine = steer(rules())
     transfer = slow_transfer(lab)
-    wait_until(lambda: lab.conntrack("-p", "tcp", "-d", VIP4, "--state", "ESTABLISHED"))
+    wait_until(lambda: lab.conntrack("-p", "tcp", "-d", VIP4))
     with Connection(lab.client, VIP4, 80) as connection:
         before = connection.ask()
         getattr(engine, end)()
@@ -127,6 +130,56 @@ def test_restart_with_other_rules(lab, steer):
     assert {tcp_ask(lab.client, VIP4, 9000).server for _ in range(3)} == {"web2"}
     with pytest.raises(OSError):
         tcp_ask(lab.client, VIP6, 80)
+
+
+def test_restart_keeps_the_ids(lab, steer):
+    """A server's mark stays its own while flows carry it, wherever it then stands
+    in the file, and the mark of one that is gone is not given to another."""
+    one, two = ('{ name = "web1", address = "10.2.0.1" },', '{ name = "web2", address = "10.2.0.2" },')
+    engine = steer(rules(servers=one))
+    with Connection(lab.client, VIP4, 8080) as connection:
+        before = connection.ask()
+        for servers in (two + one, two):
+            engine.terminate()
+            engine.rules_file.write_text(rules(servers=servers))
+            engine.start()
+            for server in engine.group("web")["servers"]:
+                assert server["id"] == {"web1": 1, "web2": 2}[server["name"]]
+            deleted = engine.command("flush", "flows", "--server", "web/web2").stdout
+            assert deleted == "0 flows of web/web2 deleted\n"
+            assert connection.ask() == before
+
+
+def test_flushed_flow_is_decided_anew_at_once(lab, steer):
+    """The engine remembers no server of a flow that was flushed."""
+    engine = steer(rules())
+    with lab.client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flow:
+        flow.settimeout(5)
+        seen = []
+        for _ in range(6):
+            flow.sendto(b"?", (VIP4, 80))
+            seen.append(flow.recv(1000).split()[0])
+            engine.command("flush", "flows")
+    assert seen[0:3] == seen[3:6] and len(set(seen)) == 3, seen
+
+
+def test_second_engine_with_other_queues(lab, steer):
+    """The table is one: nobody takes it from a running engine."""
+    first = steer(rules())
+    second = steer(rules(engine="", queues='"8-9"'), start=False)
+    assert second.launch().wait(timeout=20) == 1
+    assert f"another nfsteer (pid {first.keeper_pid})" in second.log, second.log
+    removed = lab.router.run(first.binary, "ruleset", "--remove", check=False)
+    assert removed.returncode == 1 and str(first.keeper_pid) in removed.stderr
+    assert tcp_ask(lab.client, VIP4, 80).server == "web1"
+    assert first.total("received") == 1
+
+
+def test_hangup_stops_cleanly(lab, steer):
+    engine = steer(rules())
+    os.kill(engine.keeper_pid, signal.SIGHUP)
+    wait_until(lambda: not engine.socket.exists(), what="it is gone, and its socket")
+    assert tcp_ask(lab.client, VIP4, 80).server in SERVER4
 
 
 def test_sigterm_leaves_the_flows(lab, steer):

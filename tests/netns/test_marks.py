@@ -1,10 +1,13 @@
 """Our bits of the marks are ours, all others are not: neither written nor read,
 and only flows that carry ours are flushed."""
 
+import contextlib
 import re
+import socket
 
+import pytest
 from clients import Connection, tcp_ask, udp_ask, udp_flows
-from lab import CLIENT4, SERVER4, VIP4, PacketCounter
+from lab import CLIENT4, SERVER4, VIP4, PacketCounter, wait_until
 from rules import rules
 
 # Sets marks of its own before our chains see the packet.
@@ -121,3 +124,50 @@ def test_flushed_cache_decides_anew(lab, steer):
         engine.command("flush", "cache")
         assert connection.ask() == before
     assert tcp_ask(lab.client, VIP4, 80).server in SERVER4
+
+
+def test_unknown_mark_is_left_alone(lab, steer):
+    """Our bits, but of no server that we know: neither steered nor fallen back on."""
+    engine = steer(rules())
+    lab.router.nft(foreign_marks(0x12300005, 0))
+    with pytest.raises(OSError):
+        udp_ask(lab.client, VIP4, 80, timeout_s=0.3)
+    assert engine.total("received") == 0
+    assert ct_marks(lab.conntrack("-p", "udp", "-d", VIP4)) <= {0}
+
+
+def test_local_packets_are_routed_by_their_own_mark(lab, steer):
+    """With the output hook, also the first packet of a flow that is not steered
+    is routed by the mark that other programs gave it."""
+    steer(rules(engine='hooks = ["output"]', more="""
+        [[policy]]
+        name = "not-ours"
+        match = { daddr = "10.2.0.0/24" }
+        action = "accept"
+    """))
+    lab.router.ip("rule add fwmark 0x1 table 100")
+    lab.router.ip("route add blackhole 10.2.0.1 table 100")
+    with lab.router, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 1)
+        arrived = PacketCounter(lab.servers["web1"], "udp dport 8080")
+        for _ in range(3):
+            with contextlib.suppress(OSError):  # the blackhole says EINVAL
+                sender.sendto(b"x", (SERVER4["web1"], 8080))
+    assert udp_ask(lab.router, SERVER4["web1"], 8080).server == "web1"
+    assert arrived.packets == 1
+
+
+def test_loopback_is_not_prerouting(lab, steer):
+    """What starts here is for the output hook alone, also where it ends here."""
+    engine = steer(rules(more="""
+        [[policy]]
+        name = "no-telnet"
+        match = { proto = "tcp", dport = 23 }
+        action = "reject"
+    """))
+    lab.router.start("/usr/bin/python3", "-c",
+                     "import socket; s = socket.create_server(('127.0.0.1', 23)); s.accept()")
+    wait_until(lambda: ":23 " in lab.router.run("ss", "-Hltn").stdout, what="port 23 is open")
+    with lab.router:
+        socket.create_connection(("127.0.0.1", 23), timeout=5).close()
+    assert engine.total("received") == 0

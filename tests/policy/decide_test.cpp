@@ -145,6 +145,33 @@ TEST_CASE("compile: ids in the order of the file, indexes by priority, cursors k
   CHECK(states.at("web")->v6.ticket == 0);
 }
 
+TEST_CASE("compile: a server keeps its id, and no other gets one that flows carry") {
+  Config config = example();
+  GroupStates states;
+  KnownIds known;
+  known.servers[{"web/six", *parse_address("2001:db8:2::1"), 8080}] = 7;
+  known.servers[{"web/a", *parse_address("10.2.0.1"), 9090}] = 3;  // another port: another server
+  known.servers[{"gone/x", *parse_address("10.2.0.9"), {}}] = 2;
+  known.in_use = {1, 2};
+  const auto snapshot = compile(config, states, known);
+  REQUIRE(snapshot->servers.size() == 8);
+  CHECK(snapshot->servers[7]->name == "six");
+  CHECK(snapshot->servers[3]->name == "a");
+  CHECK(snapshot->servers[4]->name == "b");
+  CHECK(snapshot->servers[5]->name == "c");
+  for (const std::size_t id : {0u, 1u, 2u, 6u}) CHECK(snapshot->servers[id] == nullptr);
+
+  // Where flows carry every other id, one is given again.
+  config.engine.mark.mask = 0x7;  // room for 5
+  known.servers.clear();
+  known.in_use = {1, 2, 3, 4};
+  const auto tight = compile(config, states, known);
+  REQUIRE(tight->servers.size() == 6);
+  CHECK(tight->servers[5]->name == "a");
+  CHECK(tight->servers[1]->name == "six");
+  CHECK(tight->servers[3]->name == "c");
+}
+
 TEST_CASE("mark bits: what each action writes") {
   const MarkLayout layout;
   Decision decision;

@@ -25,7 +25,7 @@ inline std::vector<Prefix> read_bgp_table(const std::string& project) {
   std::array<char, 64> line{};
   while (pipe && std::fgets(line.data(), line.size(), pipe.get())) {
     const std::string_view text(line.data());
-    prefixes.push_back(parse_prefix(text.substr(0, text.find('\n'))).value());
+    prefixes.push_back(parse_prefix(text.substr(0, text.find_first_of("\r\n"))).value());
   }
   std::sort(prefixes.begin(), prefixes.end());
   return prefixes;

@@ -129,10 +129,10 @@ TEST_CASE("find: the value of the longest prefix that contains the key") {
   const Lpm<std::uint32_t> searched(few), walked(many);
   REQUIRE(searched.bytes() < 1000);
   REQUIRE(walked.bytes() > 65'536 * 4);
-  for (const auto& [text, want] : kCases) {
-    CAPTURE(text);
-    CHECK(searched.find(key<std::uint32_t>(*parse_address(text))) == want);
-    CHECK(walked.find(key<std::uint32_t>(*parse_address(text))) == want);
+  for (const auto& each : kCases) {
+    CAPTURE(each.key);
+    CHECK(searched.find(key<std::uint32_t>(*parse_address(each.key))) == each.want);
+    CHECK(walked.find(key<std::uint32_t>(*parse_address(each.key))) == each.want);
   }
   CHECK(walked.find(240u << 24 | 199 << 12 | 255) == 1199);
 }
