@@ -133,7 +133,6 @@ Queue::Queue(int socket, std::uint16_t number, std::uint32_t copy_bytes,
 Queue::~Queue() = default;
 
 std::size_t Queue::receive() noexcept {
-  for (mmsghdr& message : buffers_->messages) message.msg_hdr.msg_flags = 0;
   const int got = ::recvmmsg(socket_, buffers_->messages.data(), kBatch, MSG_WAITFORONE, nullptr);
   if (got >= 0) return static_cast<std::size_t>(got);
   if (errno == ENOBUFS) {
