@@ -22,7 +22,7 @@ struct RunOptions {
   std::string control_socket = kControlSocketDefault;
 };
 
-// Steers until SIGTERM or SIGINT: binds the queues and the control socket,
+// Steers until SIGTERM, SIGINT or SIGHUP: binds the queues and the control socket,
 // then keeps an engine process at work on them. Prints "ready" to stderr, and
 // tells systemd, when flows are being steered. Returns when all has ended; the
 // error is what kept it from starting. REQUIRES: one thread in the process.

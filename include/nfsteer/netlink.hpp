@@ -209,7 +209,7 @@ Result<void> remove_ruleset();
 // How many conntrack entries carry each value of a mark under `mask`, by one
 // dump. Entries whose bits under `mask` are zero are left out.
 Result<std::map<std::uint32_t, std::uint64_t>> count_flows(std::uint32_t mask);
-// Deletes them, with one message.
+// Deletes the entries that carry `mark` under `mask`, with one message.
 Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
 
 }  // namespace nfsteer::netlink

@@ -22,10 +22,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // The ids that flows may carry: of the servers in the kernel's table, and of
-// those that were there before. Between two engines of one keeper no server is new.
+// those that were there before. Between two engines of one keeper no server is
+// new, as long as nobody took the table away.
 KnownIds known_ids(const MarkLayout& layout, const Seat& seat) {
   KnownIds known{netlink::installed_servers(layout), {}};
-  if (seat.starts > 1) return known;
+  if (seat.starts > 1 && !known.servers.empty()) return known;
   if (const auto flows = netlink::count_flows(layout.mask))
     for (const auto& [mark, count] : *flows)
       known.in_use.insert(static_cast<ServerId>(mark >> layout.shift()));

@@ -150,6 +150,17 @@ def test_restart_keeps_the_ids(lab, steer):
             assert connection.ask() == before
 
 
+def test_ids_after_the_table_was_taken_away(lab, steer):
+    """Then nobody knows whose the marks are that flows carry: no server gets one."""
+    engine = steer(rules(servers='{ name = "web1", address = "10.2.0.1" },'))
+    with Connection(lab.client, VIP4, 8080) as connection:
+        connection.ask()
+        lab.router.nft("delete table inet nfsteer")
+        engine.kill_engine()
+        assert [server["id"] for server in engine.group("web")["servers"]] == [2]
+    assert tcp_ask(lab.client, VIP4, 8080).server == "web1"
+
+
 def test_flushed_flow_is_decided_anew_at_once(lab, steer):
     """The engine remembers no server of a flow that was flushed."""
     engine = steer(rules())

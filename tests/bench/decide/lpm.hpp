@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "../../../src/route/lpm.hpp"
 #include "measure.hpp"
 #include "nfsteer/base/address.hpp"
 #include "nfsteer/route.hpp"
+#include "route/lpm.hpp"
 
 namespace nfsteer::bench {
 
