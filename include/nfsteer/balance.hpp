@@ -32,6 +32,12 @@ struct alignas(64) Cursor {
   std::atomic<std::uint64_t> ticket{0};
 };
 
+// Whether a choice counts.
+enum class Turn : std::uint8_t {
+  Take,  // it is made
+  Peek,  // it is only told what Take would choose
+};
+
 // Chooses a server for each new flow. One instance serves every worker at once.
 class Balancer {
  public:
@@ -39,7 +45,7 @@ class Balancer {
 
   // Returns the index, in the servers the balancer was made of, of the one to
   // use. Does not allocate, lock, log or throw.
-  virtual std::size_t pick(std::uint64_t flow_hash) const noexcept = 0;
+  virtual std::size_t pick(std::uint64_t flow_hash, Turn turn) const noexcept = 0;
 };
 
 // A kind of balancer.
@@ -70,6 +76,8 @@ struct Group {
   Pool v4, v6;
 
   const Pool& pool(Family family) const noexcept { return family == Family::V4 ? v4 : v6; }
+  // Whether flows of the family can go to it now.
+  bool is_usable(Family family) const noexcept { return !pool(family).servers.empty(); }
 };
 
 // The cursors of a group, one a family; kept by the group's name over reloads.

@@ -10,7 +10,7 @@
 
 namespace nfsteer {
 
-// One mistake in a rules file.
+// One mistake in a rules file, or in a text file that it names.
 struct Diagnostic {
   std::string file;
   unsigned line = 0;    // from 1; 0: the file as a whole
@@ -28,15 +28,20 @@ std::string render(const Diagnostic& diagnostic);
 
 using LoadResult = std::variant<Config, std::vector<Diagnostic>>;
 
-// Reads and checks a rules file: the Config, or all mistakes in the order of
-// the file, kDiagnosticsMax at most and then one that counts the others. "-" is
-// standard input. Needs no privilege.
+// Reads and checks a rules file with the files that it names: the Config, or all
+// mistakes in the order of the file, then those of the files that it names,
+// kDiagnosticsMax at most and then one that counts the others. "-" is standard
+// input. Needs no privilege. Control thread.
 LoadResult load_config(const std::string& path);
 
-// The same of a text; `file` is the name that the messages give.
+// The same of a text. `file` is the name that the messages give; the names of
+// other files are meant from the folder that it is in.
 LoadResult parse_config(std::string_view text, const std::string& file);
 
 inline constexpr std::size_t kDiagnosticsMax = 20;
 inline constexpr std::size_t kRulesFileBytesMax = 16u << 20;
+// Of a file of routes or prefixes.
+inline constexpr std::size_t kTextFileBytesMax = 256u << 20;
+inline constexpr std::size_t kTextFileLinesMax = 10'000'000;
 
 }  // namespace nfsteer

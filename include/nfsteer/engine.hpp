@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "nfsteer/base/result.hpp"
+#include "nfsteer/explain.hpp"
 #include "nfsteer/policy.hpp"
+#include "nfsteer/steering.hpp"
 
 namespace nfsteer {
 
@@ -46,39 +48,6 @@ struct QueueStatus {
   std::uint64_t waiting = 0;  // in the kernel's queue now
 };
 
-struct ServerStatus {
-  std::string name, address;
-  std::optional<std::uint16_t> port;
-  ServerId id = 0;
-  std::uint32_t weight = 1;
-  std::string state;  // "up"
-  std::uint64_t selected = 0;
-};
-
-struct GroupStatus {
-  std::string name, algorithm;
-  std::uint64_t requests = 0;  // flows for which the group was asked
-  std::uint64_t selected = 0;  // flows that got a server
-  std::uint64_t failed = 0;    // flows that found no server of their family
-  std::vector<ServerStatus> servers;
-};
-
-struct PolicyStatus {
-  std::string name;
-  std::int32_t priority = 0;
-  std::uint64_t packets = 0, bytes = 0;
-};
-
-struct TableStatus {
-  std::string name;
-  std::int32_t priority = 0;
-  std::uint64_t routes = 0;
-};
-
-struct CacheStatus {
-  std::uint64_t entries = 0, hits = 0, misses = 0, evictions = 0;
-};
-
 struct Status {
   std::string version;
   int pid = 0;
@@ -87,16 +56,16 @@ struct Status {
   double uptime_s = 0;
   std::string state;  // "steering"
   std::vector<QueueStatus> queues;
-  std::vector<GroupStatus> groups;
-  std::vector<PolicyStatus> policies;
-  std::vector<TableStatus> tables;
-  CacheStatus cache;
+  Statistics counted;
 };
 
 // What `flush flows` did.
 struct FlushedFlows {
   std::uint64_t flows = 0;
 };
+
+// The explanation as the JSON object that `explain --json` prints.
+std::string json_of(const Explanation& explanation);
 
 // ---- asking a running engine ----------------------------------------------------
 
@@ -120,6 +89,8 @@ class Client {
   ClientResult<Status> status() const;
   // The answer to status as the JSON object that `status --json` prints.
   ClientResult<std::string> status_json() const;
+  // How the engine would decide the flow now, and why.
+  ClientResult<Explanation> explain(const FlowQuestion& question) const;
   ClientResult<void> flush_cache() const;
   ClientResult<void> flush_stats() const;
   // Deletes the conntrack entries of steered flows: all, those of one group, or

@@ -1,11 +1,13 @@
 // From the bytes of a packet to the flow that it opens.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "nfsteer/base/address.hpp"
 
@@ -29,6 +31,15 @@ struct FiveTuple {
   friend constexpr bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };
 
+// The name of a network interface as 128 bits, in the form of an IPv6 address:
+// the bytes of the name, then zeros. So all names with one beginning are a
+// Prefix. No name, no interface: all zero. Names have 15 bytes at most
+// (IFNAMSIZ of linux/if.h); what is longer is cut.
+using InterfaceKey = Address;
+InterfaceKey interface_key(std::string_view name) noexcept;
+std::string interface_name(const InterfaceKey& key);
+inline constexpr InterfaceKey kNoInterface = Address::v6(0, 0);
+
 // All that a decision may depend on: the packet's own fields, and what the
 // kernel says beside them. Host order.
 struct Flow {
@@ -36,14 +47,37 @@ struct Flow {
   bool has_ports = false;                 // TCP, UDP or SCTP with its header in reach
   std::optional<std::uint8_t> icmp_type;  // ICMP and ICMPv6
   std::uint32_t mark = 0;                 // the packet's mark, all 32 bits
-  std::uint32_t in_interface = 0;         // index; 0: none
-  std::uint32_t out_interface = 0;
+  InterfaceKey in_interface = kNoInterface;
+  InterfaceKey out_interface = kNoInterface;
   std::optional<std::uint32_t> uid;  // local flows only
   std::optional<std::uint32_t> gid;
   std::uint32_t bytes = 0;  // length of the packet from the network header
 
   Family family() const noexcept { return tuple.destination.family; }
 };
+
+// Which fields of a flow something can depend on; an address by how many of its
+// first bits.
+struct FlowFields {
+  std::uint8_t source_bits4 = 0, source_bits6 = 0;
+  std::uint8_t destination_bits4 = 0, destination_bits6 = 0;
+  bool source_port = false, destination_port = false, protocol = false, icmp_type = false;
+  bool mark = false, in_interface = false, out_interface = false, uid = false, gid = false;
+  bool source_country = false, destination_country = false;
+};
+
+// What is left of a flow when only some of its fields count: flows with equal keys
+// are the same to whatever reads those fields. Host order, no padding.
+struct FlowKey {
+  std::array<std::uint64_t, 12> words{};
+
+  // Countries are found by somebody else; their numbers, or 0.
+  FlowKey(const Flow& flow, const FlowFields& fields, std::uint16_t source_country,
+          std::uint16_t destination_country) noexcept;
+  FlowKey() = default;
+  friend bool operator==(const FlowKey&, const FlowKey&) = default;
+};
+std::uint64_t hash(const FlowKey& key) noexcept;
 
 // Why a packet could not be read. Each is a counter of its own.
 enum class ParseError : std::uint8_t {
@@ -70,6 +104,22 @@ std::optional<ParseError> parse_packet(std::span<const std::byte> packet, Flow& 
 
 // A hash of the five-tuple; equal on every machine for equal seeds.
 std::uint64_t hash(const FiveTuple& tuple, std::uint64_t seed = 0) noexcept;
+
+// A five-tuple without padding, to be kept by the million. Equal where the tuples are.
+struct TupleKey {
+  std::array<std::uint64_t, 5> words{};
+
+  TupleKey() = default;
+  explicit TupleKey(const FiveTuple& tuple) noexcept
+      : words{tuple.source.high, tuple.source.low, tuple.destination.high, tuple.destination.low,
+              std::uint64_t{tuple.source_port} << 48 | std::uint64_t{tuple.destination_port} << 32 |
+                  std::uint64_t{tuple.protocol} << 8 |
+                  static_cast<std::uint64_t>(tuple.source.family) << 1 |
+                  static_cast<std::uint64_t>(tuple.destination.family)} {}
+  friend bool operator==(const TupleKey&, const TupleKey&) = default;
+};
+// hash() of the tuple.
+std::uint64_t hash(const TupleKey& key, std::uint64_t seed = 0) noexcept;
 
 // "tcp 192.0.2.7:40000 -> [2001:db8::1]:443".
 std::string to_string(const FiveTuple& tuple);

@@ -1,5 +1,5 @@
-// The kernel's side: packet queues, our nftables table, conntrack. The only
-// module that includes libmnl, libnetfilter_queue, libnftnl and
+// The kernel's side: packet queues, our nftables table, conntrack, interfaces.
+// The only module that includes libmnl, libnetfilter_queue, libnftnl and
 // libnetfilter_conntrack.
 #pragma once
 
@@ -25,7 +25,7 @@
 namespace nfsteer::netlink {
 
 // Whether this thread has CAP_NET_ADMIN in effect, which all below needs that
-// speaks to the kernel.
+// speaks to the kernel, if it does not say otherwise.
 bool may_administer_network();
 
 // ---- packet queues ------------------------------------------------------------
@@ -150,15 +150,17 @@ struct Ruleset {
     std::optional<std::uint16_t> port;
     bool snat = false;
   };
-  // The in-kernel choice of one group and family while no engine runs.
+  // What becomes of flows of one family while no engine runs: the in-kernel
+  // choice among the servers of a group, or of groups whose routes share flows.
   struct FallbackGroup {
-    std::string name;
+    std::string name;  // of no other of its family
     Family family = Family::V4;
     struct Member {
-      ServerId id = 0;
+      ServerId id = 0;  // with Action::Steer
       std::uint32_t weight = 1;
+      Action action = Action::Steer;
     };
-    std::vector<Member> members;
+    std::vector<Member> members;  // not empty
   };
   // Addresses first to last go to fallback_groups[group]. Disjoint, ascending.
   struct FallbackRange {
@@ -211,5 +213,16 @@ Result<void> remove_ruleset();
 Result<std::map<std::uint32_t, std::uint64_t>> count_flows(std::uint32_t mask);
 // Deletes the entries that carry `mark` under `mask`, with one message.
 Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
+
+// ---- interfaces -------------------------------------------------------------
+
+// Index and name of each interface of this network namespace. Needs no privilege.
+Result<std::vector<std::pair<std::uint32_t, std::string>>> interfaces();
+
+// A socket that becomes readable when an interface comes, goes, or changes, by
+// its name or otherwise: then drain it first, and list after. Never blocks.
+Result<Fd> open_interface_monitor();
+// Takes all that the monitor was told, also that it was too much to tell.
+void drain_interface_monitor(int monitor) noexcept;
 
 }  // namespace nfsteer::netlink

@@ -6,6 +6,7 @@
 // same function.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -13,28 +14,37 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "nfsteer/balance.hpp"
 #include "nfsteer/base/address.hpp"
+#include "nfsteer/base/index.hpp"
 #include "nfsteer/base/mark.hpp"
 #include "nfsteer/base/result.hpp"
 #include "nfsteer/flow.hpp"
+#include "nfsteer/geo.hpp"
 #include "nfsteer/route.hpp"
 #include "nfsteer/rule.hpp"
+#include "nfsteer/schedule.hpp"
 
 namespace nfsteer {
 
 // ---- what a person writes ---------------------------------------------------
 
-enum class Action : std::uint8_t {
-  Steer,   // to the server of the decision
-  Accept,  // passed on as it is
-  Drop,
-  Reject,  // refused: TCP reset, or ICMP administratively prohibited
+// Where a policy or a route sends flows: to a group, to a routing table, or
+// nowhere, with an Action that is not Steer.
+struct ToGroup {
+  std::string name;
+  friend bool operator==(const ToGroup&, const ToGroup&) = default;
 };
-const char* name(Action action) noexcept;
+struct ToTable {
+  std::string name;
+  friend bool operator==(const ToTable&, const ToTable&) = default;
+};
+using PolicyTarget = std::variant<Action, ToGroup, ToTable>;
+using RouteTarget = std::variant<Action, ToGroup>;
 
 struct ServerConfig {
   std::string name;
@@ -52,30 +62,33 @@ struct GroupConfig {
 
 struct RouteConfig {
   Prefix prefix;
-  std::string group;
-  std::uint32_t metric = 0;
+  RouteTarget target = Action::Accept;
+  std::uint32_t metric = 0;  // lower is taken first
+  std::uint32_t weight = 1;  // among routes of one prefix and metric: kWeightMin to kWeightMax
+
+  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
 struct TableConfig {
   std::string name;
-  std::int32_t priority = 0;  // higher is looked at first
+  std::int32_t priority = 0;                 // higher is looked at first
+  std::optional<std::string> default_group;  // for what no route takes
   std::vector<RouteConfig> routes;
 };
 
-// Where a policy sends the flows that match.
-struct ToGroup {
-  std::string name;
-};
-struct ToTable {
-  std::string name;
-};
-using Target = std::variant<ToGroup, ToTable, Action>;  // Action: not Steer
-
 struct PolicyConfig {
   std::string name;
-  std::int32_t priority = 0;     // higher is looked at first; equal: as given
-  std::vector<Criterion> match;  // all must hold; empty: every flow
-  Target target = Action::Accept;
+  std::int32_t priority = 0;  // higher is looked at first; equal: as given
+  bool enabled = true;
+  bool dry_run = false;      // counts the flows that match, and lets them go on
+  std::vector<Match> match;  // one must hold; empty: every flow
+  PolicyTarget target = Action::Accept;
+};
+
+// Prefixes that criteria name as "@NAME".
+struct SetConfig {
+  std::string name;
+  std::vector<Prefix> prefixes;
 };
 
 enum class Hook : std::uint8_t { Prerouting, Output };
@@ -87,17 +100,49 @@ struct EngineConfig {
   std::uint32_t copy_bytes = 256;     // of each packet, from its network header
   std::vector<Hook> hooks = {Hook::Prerouting};
   MarkLayout mark;
-  bool bypass = true;                     // false: new flows are dropped while no engine runs
-  Action on_bad_packet = Action::Accept;  // Accept or Drop
+  bool bypass = true;                        // false: new flows are dropped while no engine runs
+  Action on_bad_packet = Action::Accept;     // Accept or Drop
+  RouteTarget on_no_route = Action::Accept;  // for flows that nothing else takes
 };
 inline constexpr std::uint16_t kQueuesMax = 256;
 
+// What each worker remembers. A cache of 0 entries is off.
+struct CacheConfig {
+  std::uint32_t entries = 32'768;              // decisions, by five-tuple
+  std::optional<std::uint32_t> route_entries;  // ways, by what the rules tell apart; absent: the
+                                               // engine turns the route cache on where it pays
+  std::uint32_t timeout_s = 300;
+};
+inline constexpr std::uint32_t kCacheEntriesMax = 16u << 20;
+
 struct Config {
   EngineConfig engine;
+  CacheConfig cache;
   std::vector<GroupConfig> groups;
+  std::vector<SetConfig> sets;
+  std::vector<ScheduleConfig> schedules;
+  std::shared_ptr<const Countries> countries;  // null: no address has a country
+  CountryGroups country_groups;
   std::vector<TableConfig> tables;
   std::vector<PolicyConfig> policies;
 };
+
+// What the engine is built and measured for; more is refused.
+inline constexpr std::size_t kRulesMax = 250'000;  // tables of `match`, of all policies
+inline constexpr std::size_t kRoutesMax = 8'000'000;
+
+// The element of that name in a list of a Config, or nullptr.
+template <typename T>
+T* find_named(std::vector<T>& list, std::string_view name) {
+  const auto found =
+      std::find_if(list.begin(), list.end(), [name](const T& each) { return each.name == name; });
+  return found == list.end() ? nullptr : &*found;
+}
+// Takes the elements of that name out of a list of a Config; false where there is none.
+template <typename T>
+bool erase_named(std::vector<T>& list, std::string_view name) {
+  return std::erase_if(list, [name](const T& each) { return each.name == name; }) > 0;
+}
 
 // Something in a Config that compile() refuses. `path` leads to the value:
 // keys, and indexes as "[2]": {"group", "web", "servers", "[2]", "address"}.
@@ -112,10 +157,13 @@ struct Problem {
 struct Policy {
   std::string name;
   std::int32_t priority = 0;
-  std::vector<Criterion> match;
+  bool dry_run = false;
+  std::vector<Match> match;  // all names looked up; empty: every flow
   Action action = Action::Accept;
   std::optional<std::uint32_t> group;  // index; with Action::Steer
   std::optional<std::uint32_t> table;  // index; with Action::Steer
+  // The rules of the classifier that are this policy's: first to before `rules_end`.
+  std::uint32_t rules_begin = 0, rules_end = 0;
 };
 
 // State that outlives snapshots, by the group's name. Changed by the control
@@ -123,18 +171,38 @@ struct Policy {
 using GroupStates = std::map<std::string, std::unique_ptr<GroupState>>;
 
 // A compiled configuration. Never changed after compile(); shared by all
-// workers. Policies and tables are sorted by descending priority.
+// workers. Policies, without those that are not enabled, and tables are sorted
+// by descending priority.
 struct Snapshot {
   EngineConfig engine;
+  CacheConfig cache;
   std::vector<Group> groups;
   std::vector<Table> tables;
   std::vector<Policy> policies;
+  std::vector<Schedule> schedules;
+  std::shared_ptr<const Countries> countries;
+
+  // A rule is one table of a policy's `match`. Rules stand in the order of their policies.
+  Classifier classifier;
+  std::vector<std::uint32_t> rule_policies;  // by rule: index in policies
+  // What of a flow decisions can depend on.
+  FlowFields reads;
+
+  // For flows that nothing takes.
+  Action no_route = Action::Accept;
+  std::optional<std::uint32_t> no_route_group;  // index; with Action::Steer
 
   // All servers by id; null where no server has the id, as 0. Points into groups.
   std::vector<const Server*> servers;
   // The group of each server, by id: index in groups.
   std::vector<std::uint32_t> server_groups;
 };
+
+// The schedules of a snapshot at a time.
+Activity activity_at(const Snapshot& snapshot, Time time);
+// The first time after `time` at which activity_at() gives another value;
+// Time::max() where it never will.
+Time next_activity(const Snapshot& snapshot, Time time);
 
 // What a server id stands for, as long as any flow may carry it.
 struct ServerIdentity {
@@ -160,77 +228,43 @@ std::vector<Problem> validate(const Config& config);
 std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
                                         const KnownIds& known = {});
 
+// ---- the decision -------------------------------------------------------------
+
 // What was decided for a flow, and by what. The verdict, the counters, the
 // listings and the tests all read this value.
 struct Decision {
   Action action = Action::Accept;
-  std::optional<std::uint32_t> policy;  // index in Snapshot::policies
-  std::optional<std::uint32_t> table;   // index in Snapshot::tables
-  std::optional<std::uint32_t> route;   // index in the table's routes
-  std::optional<std::uint32_t> group;   // index in Snapshot::groups
-  ServerId server = 0;                  // with Action::Steer
+  bool dry_run = false;  // a policy that only counts matched before
+  ServerId server = 0;   // with Action::Steer
+  OptionalIndex policy;  // in Snapshot::policies
+  OptionalIndex table;   // in Snapshot::tables
+  OptionalIndex route;   // in the table's routes; none: its default group
+  OptionalIndex group;   // in Snapshot::groups
   // The first group that was asked and had no server of the flow's family.
-  std::optional<std::uint32_t> failed_group;
+  OptionalIndex failed_group;
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };
 
 // Decides a flow: the first policy that matches, then tables, then the group's
 // balancer. A route or policy whose group has no server of the flow's family
-// is passed over. Where nothing is left, the flow is accepted as it is. Moves
-// the chosen balancer's cursor; does not allocate, lock or throw. Any thread.
-Decision decide(const Snapshot& snapshot, const Flow& flow) noexcept;
+// is passed over; where nothing is left, `on_no_route` decides. Take moves the
+// chosen balancer's cursor, Peek tells what Take would do. `activity` is
+// activity_at() of this snapshot. Does not allocate, lock or throw. Any thread.
+Decision decide(const Snapshot& snapshot, const Activity& activity, const Flow& flow,
+                Turn turn = Turn::Take) noexcept;
+
+// The two halves of decide(). The first is the same for all flows that are the
+// same in what the snapshot reads: its `route` stands for all routes of one
+// prefix and metric, and no server is chosen. The second chooses.
+Decision find_way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept;
+Decision go(const Snapshot& snapshot, const Decision& way, const Flow& flow,
+            Turn turn = Turn::Take) noexcept;
+
+// The flow as criteria see it. The flow and the activity outlive the subject.
+Subject subject_of(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept;
 
 // Our bits of the mark that carry the decision to the kernel; Drop has none.
 std::uint32_t mark_bits(const MarkLayout& layout, const Decision& decision) noexcept;
-
-// ---- the memo -----------------------------------------------------------------
-
-// What a worker decided lately, by five-tuple: packets of one flow that reach
-// the queue before its conntrack entry is confirmed (UDP bursts, SYN
-// retransmits) must not get two servers. Fixed size, set-associative, no
-// allocation after construction. One worker's own: not for two threads.
-class Memo {
- public:
-  struct Counters {
-    std::uint64_t entries = 0, hits = 0, misses = 0, evictions = 0;
-  };
-
-  // Room for `entries` decisions, rounded up to a power of two.
-  explicit Memo(std::size_t entries = 32'768, std::uint32_t timeout_s = 300);
-
-  // The decision for the tuple, unless it is older than the time-out or than
-  // the last forget_all(). `now_s` counts seconds and never goes back. A hit
-  // does not prolong an entry's life. Counts a hit or a miss.
-  const Decision* find(const FiveTuple& tuple, std::uint64_t hash, std::uint32_t now_s) noexcept;
-  // Keeps the decision; an expired entry of its set makes room, or the next in turn.
-  void insert(const FiveTuple& tuple, std::uint64_t hash, const Decision& decision,
-              std::uint32_t now_s) noexcept;
-  // Every entry is forgotten, at once and in constant time.
-  void forget_all() noexcept;
-
-  const Counters& counters() const noexcept { return counters_; }
-
- private:
-  static constexpr std::size_t kWays = 8;
-  struct Entry {
-    FiveTuple tuple;
-    Decision decision;
-    std::uint32_t epoch = 0;
-    std::uint32_t inserted_s = 0;
-  };
-  struct Set {
-    std::array<std::uint16_t, kWays> tags{};  // of the hash; 0: never used
-    std::array<Entry, kWays> entries;
-    std::uint8_t next_victim = 0;
-  };
-
-  bool alive(const Entry& entry, std::uint32_t now_s) const noexcept;
-
-  std::vector<Set> sets_;
-  std::uint32_t timeout_s_;
-  std::uint32_t epoch_ = 1;
-  Counters counters_;
-};
 
 }  // namespace nfsteer

@@ -18,8 +18,10 @@ class RingBalancer final : public Balancer {
   RingBalancer(std::vector<std::uint16_t> ring, Cursor& cursor) noexcept
       : ring_(std::move(ring)), cursor_(cursor) {}
 
-  std::size_t pick(std::uint64_t) const noexcept override {
-    return ring_[cursor_.ticket.fetch_add(1, std::memory_order_relaxed) % ring_.size()];
+  std::size_t pick(std::uint64_t, Turn turn) const noexcept override {
+    const auto ticket = turn == Turn::Take ? cursor_.ticket.fetch_add(1, std::memory_order_relaxed)
+                                           : cursor_.ticket.load(std::memory_order_relaxed);
+    return ring_[ticket % ring_.size()];
   }
 
  private:

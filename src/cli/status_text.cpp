@@ -1,5 +1,7 @@
 #include "status_text.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 #include "nfsteer/base/text.hpp"
@@ -23,6 +25,12 @@ std::string duration(double seconds) {
   if (hours > 0) return format("{}h {}m", hours, minutes % 60);
   if (minutes > 0) return format("{}m {}s", minutes, s % 60);
   return format("{}s", s);
+}
+
+// "12m 5s ago"; a clock that was set back does not make it negative.
+std::string ago(Time time) {
+  const std::chrono::duration<double> passed = std::chrono::system_clock::now() - time;
+  return duration(passed.count()) + " ago";
 }
 
 // ---- the first lines ----------------------------------------------------------
@@ -55,9 +63,15 @@ std::string errors_text(const std::map<std::string, std::uint64_t>& errors) {
   return text.empty() ? "none" : text;
 }
 
+// A cache that is off, and never was asked, is not worth a line.
+std::string cache_text(const char* title, const CacheCounts& cache) {
+  if (cache.hits + cache.misses == 0) return "";
+  return format("{} entries {}   hits {}   misses {}   evictions {}\n", title, cache.entries,
+                cache.hits, cache.misses, cache.evictions);
+}
+
 std::string summary(const Status& status) {
   const QueueStatus total = sum(status.queues);
-  const CacheStatus& cache = status.cache;
   return format("nfsteer {}  {}  pid {}  up {}  configuration {}  engine start {}\n",
                 status.version, status.state, status.pid, duration(status.uptime_s),
                 status.generation, status.starts) +
@@ -65,33 +79,33 @@ std::string summary(const Status& status) {
          format("packets  received {}   accepted {}   dropped {}   rejected {}   passed {}\n",
                 total.received, total.accepted, total.dropped, total.rejected, total.passed) +
          format("errors   {}\n", errors_text(total.errors)) +
-         format("cache    entries {}   hits {}   misses {}   evictions {}\n", cache.entries,
-                cache.hits, cache.misses, cache.evictions);
+         cache_text("cache   ", status.counted.cache) +
+         cache_text("routes  ", status.counted.route_cache);
 }
 
 // ---- the tables ---------------------------------------------------------------
 
-std::string endpoint(const ServerStatus& server) {
+std::string endpoint(const ServerStatistics& server) {
   if (!server.port) return server.address;
   const bool v6 = server.address.find(':') != std::string::npos;
   return v6 ? format("[{}]:{}", server.address, *server.port)
             : format("{}:{}", server.address, *server.port);
 }
 
-std::string share(const ServerStatus& server, const GroupStatus& group) {
+std::string share(const ServerStatistics& server, const GroupStatistics& group) {
   if (group.selected == 0) return "-";
   const auto of_all = static_cast<double>(server.selected) / static_cast<double>(group.selected);
   return format("{:.0f} %", 100 * of_all);
 }
 
-std::string groups_text(const std::vector<GroupStatus>& groups) {
+std::string groups_text(const std::vector<GroupStatistics>& groups) {
   TextTable table({Column{"GROUP"}, Column{"ALGORITHM"}, Column{"REQUESTS", kRight},
                    Column{"FAILED", kRight}, Column{"SERVER"}, Column{"ADDRESS"}, Column{"STATE"},
                    Column{"WEIGHT", kRight}, Column{"SHARE", kRight}, Column{"SELECTED", kRight}});
-  for (const GroupStatus& group : groups) {
+  for (const GroupStatistics& group : groups) {
     std::vector<std::string> row = {group.name, group.algorithm, number(group.requests),
                                     number(group.failed)};
-    for (const ServerStatus& server : group.servers) {
+    for (const ServerStatistics& server : group.servers) {
       row.insert(row.end(), {server.name, endpoint(server), server.state, number(server.weight),
                              share(server, group), number(server.selected)});
       table.add(std::move(row));
@@ -101,19 +115,46 @@ std::string groups_text(const std::vector<GroupStatus>& groups) {
   return table.text();
 }
 
-std::string policies_text(const std::vector<PolicyStatus>& policies) {
+std::string policies_text(const std::vector<PolicyStatistics>& policies) {
   TextTable table({Column{"POLICY"}, Column{"PRIORITY", kRight}, Column{"PACKETS", kRight},
-                   Column{"BYTES", kRight}});
-  for (const PolicyStatus& policy : policies)
-    table.add(
-        {policy.name, format("{}", policy.priority), number(policy.packets), number(policy.bytes)});
+                   Column{"BYTES", kRight}, Column{"LAST MATCH"}});
+  for (const PolicyStatistics& policy : policies)
+    table.add({policy.dry_run ? policy.name + " (dry run)" : policy.name,
+               format("{}", policy.priority), number(policy.packets), number(policy.bytes),
+               policy.last_match ? ago(*policy.last_match) : "-"});
   return table.text();
 }
 
-std::string tables_text(const std::vector<TableStatus>& tables) {
-  TextTable table({Column{"TABLE"}, Column{"PRIORITY", kRight}, Column{"ROUTES", kRight}});
-  for (const TableStatus& row : tables)
-    table.add({row.name, format("{}", row.priority), number(row.routes)});
+// The routes that most packets took are named below their table.
+constexpr std::size_t kRoutesShown = 10;
+
+std::string tables_text(const std::vector<TableStatistics>& tables) {
+  TextTable table({Column{"TABLE"}, Column{"PRIORITY", kRight}, Column{"ROUTES", kRight},
+                   Column{"PREFIX"}, Column{"TO"}, Column{"METRIC", kRight},
+                   Column{"PACKETS", kRight}, Column{"BYTES", kRight}});
+  constexpr std::size_t kColumns = 8;
+  for (const TableStatistics& each : tables) {
+    std::vector<std::string> row = {each.name, format("{}", each.priority), number(each.routes)};
+    if (each.used.empty()) {
+      row.resize(kColumns);
+      table.add(row);
+    }
+    for (std::size_t i = 0; i < std::min(each.used.size(), kRoutesShown); ++i) {
+      const RouteStatistics& route = each.used[i];
+      row.insert(row.end(), {route.prefix, route.target, number(route.metric),
+                             number(route.packets), number(route.bytes)});
+      table.add(std::move(row));
+      row.assign(3, "");  // the table is named once
+    }
+  }
+  return table.text();
+}
+
+std::string schedules_text(const std::vector<ScheduleStatistics>& schedules) {
+  TextTable table({Column{"SCHEDULE"}, Column{"ACTIVE"}, Column{"NEXT CHANGE"}});
+  for (const ScheduleStatistics& schedule : schedules)
+    table.add({schedule.name, schedule.active ? "yes" : "no",
+               schedule.next_change ? to_utc_string(*schedule.next_change) : "never"});
   return table.text();
 }
 
@@ -121,9 +162,11 @@ std::string tables_text(const std::vector<TableStatus>& tables) {
 
 std::string status_text(const Status& status) {
   std::string text = summary(status);
-  if (!status.groups.empty()) text += '\n' + groups_text(status.groups);
-  if (!status.policies.empty()) text += '\n' + policies_text(status.policies);
-  if (!status.tables.empty()) text += '\n' + tables_text(status.tables);
+  const Statistics& counted = status.counted;
+  if (!counted.groups.empty()) text += '\n' + groups_text(counted.groups);
+  if (!counted.policies.empty()) text += '\n' + policies_text(counted.policies);
+  if (!counted.tables.empty()) text += '\n' + tables_text(counted.tables);
+  if (!counted.schedules.empty()) text += '\n' + schedules_text(counted.schedules);
   return text;
 }
 

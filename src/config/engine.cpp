@@ -7,6 +7,7 @@
 #include "nfsteer/base/text.hpp"
 #include "reader.hpp"
 #include "sections.hpp"
+#include "target.hpp"
 
 namespace nfsteer {
 namespace {
@@ -53,15 +54,25 @@ std::vector<Hook> read_hooks(const Node& node, Report& report) {
   static constexpr std::array<std::string_view, 2> kWords{"prerouting", "output"};
   static constexpr Hook kHooks[] = {Hook::Prerouting, Hook::Output};
   std::vector<Hook> result;
-  for (const Node* value : one_or_many(node, report)) {
-    const auto word = read_word(*value, kWords, report);
+  for (const Node& value : one_or_many(node, report)) {
+    const auto word = read_word(value, kWords, report);
     if (!word) continue;
     if (std::find(result.begin(), result.end(), kHooks[*word]) == result.end())
       result.push_back(kHooks[*word]);
     else
-      report.value_mistake(*value, format("`hooks` has `{}` twice", kWords[*word]));
+      report.value_mistake(value, format("`hooks` has `{}` twice", kWords[*word]));
   }
   return result;
+}
+
+std::optional<RouteTarget> read_no_route(const Node& node, Report& report) {
+  if (node.kind != Node::Kind::Text) {
+    report.value_mistake(node, format("`{}` must be \"{}\" or the name of a group", node.key,
+                                      join(kActionWords, "\" or \"")));
+    return std::nullopt;
+  }
+  if (const auto action = find_action(node.text)) return *action;
+  return ToGroup{node.text};
 }
 
 }  // namespace
@@ -96,6 +107,8 @@ EngineConfig read_engine(const Node& node, Report& report) {
   engine.bypass = in.word("on_engine_down", kOnEngineDown).value_or(0) == 0;
   engine.on_bad_packet =
       in.word("on_bad_packet", kOnBadPacket).value_or(0) == 0 ? Action::Accept : Action::Drop;
+  if (const Node* target = in.find("on_no_route"))
+    engine.on_no_route = read_no_route(*target, report).value_or(engine.on_no_route);
   in.finish();
   return engine;
 }

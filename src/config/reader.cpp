@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 namespace nfsteer {
@@ -44,13 +45,20 @@ std::optional<std::size_t> read_word(const Node& node, std::span<const std::stri
   return std::nullopt;
 }
 
-std::vector<const Node*> one_or_many(const Node& node, Report& report) {
-  if (node.kind != Node::Kind::List) return {&node};
+std::optional<std::string> read_path(const Node& node, Report& report) {
+  const auto text = read_text(node, report);
+  if (!text) return std::nullopt;
+  if (!text->empty() && text->find('\0') == std::string::npos)
+    return (std::filesystem::path(report.folder()) / *text).string();
+  report.value_mistake(node, format("`{}` must be the name of a file", node.key));
+  return std::nullopt;
+}
+
+std::span<const Node> one_or_many(const Node& node, Report& report) {
+  if (node.kind != Node::Kind::List) return {&node, 1};
   if (node.children.empty())
     report.value_mistake(node, format("`{}` must have at least one value", node.key));
-  std::vector<const Node*> result;
-  for (const Node& element : node.children) result.push_back(&element);
-  return result;
+  return node.children;
 }
 
 std::vector<const Node*> read_members(const Node& node, Report& report) {
@@ -71,6 +79,8 @@ TableReader::TableReader(const Node& node, std::string where, Report& report)
       is_table_(node.kind == Node::Kind::Table),
       where_(std::move(where)),
       report_(report) {
+  constexpr std::size_t kKeys = 16;  // as many as most tables can have
+  known_.reserve(kKeys);
   if (!is_table_) report_.value_mistake(node, format("`{}` must be a table", where_));
 }
 
@@ -79,10 +89,23 @@ const Node* TableReader::find(std::string_view key) {
   return is_table_ ? find_member(node_, key) : nullptr;
 }
 
-void TableReader::require(std::vector<std::string_view> keys) {
+void TableReader::require(std::initializer_list<std::string_view> keys) {
   const auto is_there = [this](std::string_view key) { return find_member(node_, key) != nullptr; };
-  if (is_table_ && std::none_of(keys.begin(), keys.end(), is_there))
-    missing_.push_back(std::move(keys));
+  if (is_table_ && std::none_of(keys.begin(), keys.end(), is_there)) missing_.emplace_back(keys);
+}
+
+const Node* TableReader::find_target(std::string_view what,
+                                     std::initializer_list<std::string_view> keys) {
+  require(keys);
+  const Node* first = nullptr;
+  for (const std::string_view key : keys) {
+    const Node* given = find(key);
+    if (given && first)
+      report_.key_mistake(
+          *given, format("a {} has one target: `{}` or `{}`", what, first->key, given->key));
+    if (!first) first = given;
+  }
+  return first;
 }
 
 std::optional<std::string> TableReader::text(std::string_view key) {

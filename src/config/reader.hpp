@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <span>
@@ -35,8 +36,22 @@ std::optional<bool> read_flag(const Node& node, Report& report);
 std::optional<std::size_t> read_word(const Node& node, std::span<const std::string_view> words,
                                      Report& report);
 
+// A text that `parse` understands.
+template <typename T>
+std::optional<T> read_parsed(const Node& node, Result<T> (*parse)(std::string_view),
+                             Report& report) {
+  const auto text = read_text(node, report);
+  if (!text) return std::nullopt;
+  Result<T> value = parse(*text);
+  if (value) return *std::move(value);
+  report.value_mistake(node, value.error().message);
+  return std::nullopt;
+}
+// The path of a file. A relative one is meant from the rules file's folder.
+std::optional<std::string> read_path(const Node& node, Report& report);
+
 // The node itself, or the elements where it is a list; an empty one is a mistake.
-std::vector<const Node*> one_or_many(const Node& node, Report& report);
+std::span<const Node> one_or_many(const Node& node, Report& report);
 
 // The members of a table in the order of the file; none, and a mistake, where
 // the node is no table.
@@ -72,7 +87,10 @@ class TableReader {
   // The value of a key, or nullptr. All keys are string literals.
   const Node* find(std::string_view key);
   // Makes it a mistake if none of these keys is there.
-  void require(std::vector<std::string_view> keys);
+  void require(std::initializer_list<std::string_view> keys);
+  // The value of the one of these keys that is there, or nullptr; none and
+  // several are mistakes. `what` is what has one `target` only.
+  const Node* find_target(std::string_view what, std::initializer_list<std::string_view> keys);
 
   template <std::integral Number>
   std::optional<Number> number(std::string_view key, NumberRange range) {
@@ -87,12 +105,7 @@ class TableReader {
   template <typename T>
   std::optional<T> parsed(std::string_view key, Result<T> (*parse)(std::string_view)) {
     const Node* node = find(key);
-    const auto value = node ? read_text(*node, report_) : std::nullopt;
-    if (!value) return std::nullopt;
-    Result<T> result = parse(*value);
-    if (result) return *std::move(result);
-    report_.value_mistake(*node, result.error().message);
-    return std::nullopt;
+    return node ? read_parsed(*node, parse, report_) : std::nullopt;
   }
 
   // Reports the keys that nobody asked for, and those that are missing. Last.

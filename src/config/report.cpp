@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "nfsteer/config.hpp"
+
 namespace nfsteer {
 
 void Report::value_mistake(const Node& node, std::string message, std::string remedy) {
@@ -16,6 +18,15 @@ void Report::key_mistake(const Node& node, std::string message, std::string reme
 void Report::add(const Node& node, const Place& place, std::string message, std::string remedy) {
   mistakes_.push_back({place, std::move(message), std::move(remedy)});
   nodes_.insert(&node);
+}
+
+bool Report::line_mistake(TextFile& file, const Place& place, std::string message,
+                          std::string remedy) {
+  mistakes_.push_back({place, std::move(message), std::move(remedy), file.index});
+  nodes_.insert(file.name);
+  const bool has_too_many = ++file.mistakes > kDiagnosticsMax;
+  is_cut_ = is_cut_ || has_too_many;
+  return !has_too_many;
 }
 
 bool Report::has_mistake_in(const Node& node) const {
@@ -34,10 +45,27 @@ const Node* Report::element(const Node& list, std::size_t index) const {
   return found != elements_.end() && index < found->second.size() ? found->second[index] : nullptr;
 }
 
-bool Report::is_whole(const Node& list) const {
+std::size_t Report::count(const Node& list) const {
   const auto found = elements_.find(&list);
-  const std::size_t read = found == elements_.end() ? 0 : found->second.size();
-  return list.kind == Node::Kind::List && read == list.children.size();
+  return found == elements_.end() ? 0 : found->second.size();
+}
+
+bool Report::is_whole(const Node& list) const {
+  return list.kind == Node::Kind::List && count(list) == list.children.size();
+}
+
+TextFile& Report::keep(const Node& table, TextFile file) {
+  text_files_.push_back(std::make_unique<TextFile>(std::move(file)));
+  TextFile& kept = *text_files_.back();
+  kept.index = text_files_.size();
+  files_of_[&table].push_back(&kept);
+  return kept;
+}
+
+const std::vector<const TextFile*>& Report::text_files_of(const Node& table) const {
+  static const std::vector<const TextFile*> kNone;
+  const auto found = files_of_.find(&table);
+  return found == files_of_.end() ? kNone : found->second;
 }
 
 }  // namespace nfsteer

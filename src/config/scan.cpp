@@ -1,6 +1,8 @@
 #include "scan.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "characters.hpp"
@@ -39,7 +41,8 @@ std::size_t skip_long_string(std::string_view text, std::size_t start) {
 // or of the text where nothing closes it.
 std::size_t skip_string(std::string_view text, std::size_t start) {
   const char quote = text[start];
-  if (text.substr(start, 3) == std::string(3, quote)) return skip_long_string(text, start);
+  const bool is_long = text.substr(start, 3) == (quote == '"' ? "\"\"\"" : "'''");
+  if (is_long) return skip_long_string(text, start);
   for (std::size_t at = start + 1; at < text.size() && text[at] != '\n'; ++at) {
     if (text[at] == quote) return at + 1;
     if (text[at] == '\\' && quote == '"') ++at;
@@ -47,43 +50,67 @@ std::size_t skip_string(std::string_view text, std::size_t start) {
   return std::min(text.find('\n', start), text.size());
 }
 
-std::optional<Mistake> find_broken_text(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const Character character = first_character(text.substr(at));
-    if (!character.code || *character.code == 0)
-      return Mistake{place_at(text, at), "a rules file is UTF-8 text, and this byte is not", {}};
-    at += character.bytes.size();
+// How many bytes the text begins with that are ASCII and not NUL, up to the last
+// few: they are looked at eight at a time.
+std::size_t count_plain(std::string_view text) noexcept {
+  constexpr std::uint64_t kLowBits = 0x0101'0101'0101'0101, kHighBits = kLowBits << 7;
+  std::size_t at = 0;
+  for (std::uint64_t bytes = 0; at + sizeof bytes <= text.size(); at += sizeof bytes) {
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    // The subtraction borrows into the high bit of a byte that is zero.
+    if (((bytes | (bytes - kLowBits)) & kHighBits) != 0) break;
   }
-  return std::nullopt;
+  return at;
 }
 
 std::optional<Mistake> find_long_key(std::string_view text) {
   unsigned parts = 1;
-  for (std::size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    if (c == '"' || c == '\'') {
-      at = skip_string(text, at);
-      continue;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+      case '"':
+      case '\'':
+        at = skip_string(text, at) - 1;
+        break;
+      case '#':
+        at = std::min(text.find('\n', at), text.size()) - 1;
+        break;
+      case '.':
+        if (++parts > kKeyPartsMax)
+          return Mistake{
+              place_at(text, at), format("a key of more than {} parts", kKeyPartsMax), {}};
+        break;
+      case '=':
+      case ',':
+      case '[':
+      case ']':
+      case '{':
+      case '}':
+      case '\n':
+        parts = 1;
+        break;
+      default:
+        break;
     }
-    if (c == '#') {
-      at = std::min(text.find('\n', at), text.size());
-      continue;
-    }
-    if (c == '.') {
-      if (++parts > kKeyPartsMax)
-        return Mistake{place_at(text, at), format("a key of more than {} parts", kKeyPartsMax), {}};
-    } else if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos) {
-      parts = 1;
-    }
-    ++at;
   }
   return std::nullopt;
 }
 
 }  // namespace
 
+std::optional<std::size_t> find_broken_text(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < text.size();) {
+    at += count_plain(text.substr(at));
+    if (at == text.size()) break;
+    const Character character = first_character(text.substr(at));
+    if (!character.code || *character.code == 0) return at;
+    at += character.bytes.size();
+  }
+  return std::nullopt;
+}
+
 std::optional<Mistake> find_hazard(std::string_view text) {
-  if (auto broken = find_broken_text(text)) return broken;
+  if (const auto broken = find_broken_text(text))
+    return Mistake{place_at(text, *broken), "a rules file is UTF-8 text, and this byte is not", {}};
   return find_long_key(text);
 }
 

@@ -13,6 +13,12 @@ namespace nfsteer {
 // of its own: a file of dots would overflow the stack.
 inline constexpr unsigned kKeyPartsMax = 16;
 
+// What a text in UTF-8 may begin with.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+// The offset of the first byte that is NUL or no UTF-8; nullopt in a text.
+std::optional<std::size_t> find_broken_text(std::string_view text) noexcept;
+
 // What a file must not have to be parsed at all: bytes that are not text, and
 // keys of more than kKeyPartsMax parts.
 std::optional<Mistake> find_hazard(std::string_view text);

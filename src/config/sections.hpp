@@ -2,6 +2,7 @@
 // node and reports what is wrong with it.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "nfsteer/policy.hpp"
@@ -16,7 +17,17 @@ inline constexpr NumberRange kPriorities{-1'000'000, 1'000'000};
 // The engine of a file that has no such section.
 EngineConfig default_engine();
 EngineConfig read_engine(const Node& node, Report& report);
+CacheConfig read_cache(const Node& node, Report& report);
 std::vector<GroupConfig> read_groups(const Node& node, Report& report);
+std::vector<SetConfig> read_sets(const Node& node, Report& report);
+std::vector<ScheduleConfig> read_schedules(const Node& node, Report& report);
+
+struct GeoipSection {
+  std::shared_ptr<const Countries> countries;  // null where they could not be read
+  CountryGroups groups;
+};
+GeoipSection read_geoip(const Node& node, Report& report);
+
 std::vector<TableConfig> read_tables(const Node& node, Report& report);
 std::vector<PolicyConfig> read_policies(const Node& node, Report& report);
 

@@ -16,25 +16,26 @@ Place to_place(const toml::source_region& region) {
           .width = one_line ? region.end.column - region.begin.column : kToLineEnd};
 }
 
-Node to_node(const toml::node& from) {
-  Node node;
+// The node's value and place; a new node is filled in place, as there are many.
+void fill(Node& node, const toml::node& from) {
   node.kind = Node::Kind::Other;
   node.place = to_place(from.source());
   if (const toml::table* table = from.as_table()) {
     node.kind = Node::Kind::Table;
     node.children.reserve(table->size());
     for (const auto& [key, value] : *table) {
-      Node& child = node.children.emplace_back(to_node(value));
+      Node& child = node.children.emplace_back();
       child.key = key.str();
       child.key_place = to_place(key.source());
-      for (Node& element : child.children)
-        if (child.kind == Node::Kind::List) element.key = child.key;
+      fill(child, value);
     }
   } else if (const toml::array* array = from.as_array()) {
     node.kind = Node::Kind::List;
     node.children.reserve(array->size());
     for (const toml::node& value : *array) {
-      Node& child = node.children.emplace_back(to_node(value));
+      Node& child = node.children.emplace_back();
+      child.key = node.key;
+      fill(child, value);
       child.key_place = child.place;
     }
   } else if (const auto* text = from.as_string()) {
@@ -46,8 +47,11 @@ Node to_node(const toml::node& from) {
   } else if (const auto* boolean = from.as_boolean()) {
     node.kind = Node::Kind::Boolean;
     node.integer = boolean->get() ? 1 : 0;
+  } else if (const auto* date = from.as_date()) {
+    node.kind = Node::Kind::Date;
+    const auto& [year, month, day] = date->get();
+    node.text = format("{:04}-{:02}-{:02}", year, month, day);
   }
-  return node;
 }
 
 // What people mostly did wrong, by what the parser was reading and missed.
@@ -95,7 +99,9 @@ Mistake to_mistake(const toml::parse_error& error) {
 
 std::variant<Node, Mistake> parse_toml(std::string_view text) {
   try {
-    return to_node(toml::parse(text));
+    Node root;
+    fill(root, toml::parse(text));
+    return root;
   } catch (const toml::parse_error& error) {
     return to_mistake(error);
   }

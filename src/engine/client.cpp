@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "explanation_json.hpp"
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/engine.hpp"
 #include "protocol.hpp"
@@ -158,6 +159,17 @@ ClientResult<std::string> Client::status_json() const {
   const auto json = call({path_, patience_}, method::kStatus);
   if (!json) return tl::unexpected(json.error());
   return json_text(*json, 2);
+}
+
+ClientResult<Explanation> Client::explain(const FlowQuestion& question) const {
+  OrderedJson parameters = {{"flow", question.flow}};
+  for (const FlowOption& option : kFlowOptions)
+    if (const auto& value = question.*option.value) parameters[option.name] = *value;
+  const auto json = call({path_, patience_}, method::kExplain, std::move(parameters));
+  if (!json) return tl::unexpected(json.error());
+  auto explanation = explanation_from_json(*json);
+  if (!explanation) return failure(Kind::Broken, explanation.error().message);
+  return *std::move(explanation);
 }
 
 ClientResult<void> Client::flush_cache() const {

@@ -15,6 +15,8 @@ class Control {
   virtual ~Control() = default;
 
   virtual Status status() = 0;
+  // The error says what is wrong with the question.
+  virtual Result<Explanation> explain(const FlowQuestion& question) = 0;
   virtual void flush_cache() = 0;
   virtual void flush_stats() = 0;
   virtual Result<FlushedFlows> flush_flows(const std::optional<std::string>& group,

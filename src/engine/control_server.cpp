@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "nfsteer/base/log.hpp"
 #include "protocol.hpp"
@@ -132,7 +134,31 @@ class ControlServer::Loop {
 
   void stop() { io_.stop(); }
 
+  void watch(int fd, std::function<void()> act) {
+    watched_.push_back(
+        std::make_unique<Watched>(Watched{Descriptor(io_, ::dup(fd)), std::move(act)}));
+    wait(*watched_.back());
+  }
+
  private:
+  using Descriptor = asio::posix::stream_descriptor;
+  struct Watched {
+    Descriptor descriptor;
+    std::function<void()> act;
+  };
+
+  void wait(Watched& watched) {
+    watched.descriptor.async_wait(Descriptor::wait_read, [this, &watched](error_code error) {
+      if (error) return;
+      try {
+        watched.act();
+      } catch (const std::exception& thrown) {
+        log::error("control thread: {}", thrown.what());
+      }
+      wait(watched);
+    });
+  }
+
   void accept() {
     acceptor_.async_accept([this](error_code error, Protocol::socket socket) {
       if (error) return pause();
@@ -157,12 +183,17 @@ class ControlServer::Loop {
   asio::signal_set signals_{io_, SIGTERM, SIGINT};
   Protocol::acceptor acceptor_;
   asio::steady_timer pause_{io_};
+  std::vector<std::unique_ptr<Watched>> watched_;
 };
 
 ControlServer::ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle)
     : loop_(std::make_unique<Loop>(std::move(listener), control, idle)) {}
 
 ControlServer::~ControlServer() = default;
+
+void ControlServer::watch(int fd, std::function<void()> act) {
+  loop_->watch(fd, std::move(act));
+}
 
 void ControlServer::run() {
   loop_->run();

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "control.hpp"
@@ -31,6 +32,10 @@ class ControlServer {
   // the server. From here on SIGTERM and SIGINT are the loop's.
   ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle = kIdle);
   ~ControlServer();
+
+  // Calls `act` whenever the descriptor is readable, in the thread of run().
+  // The descriptor outlives the server. Before run().
+  void watch(int fd, std::function<void()> act);
 
   // Runs the loop in this thread until SIGTERM, SIGINT or stop().
   void run();

@@ -6,25 +6,11 @@
 #include <bit>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "nfsteer/flow.hpp"
 #include "nfsteer/netlink.hpp"
-#include "nfsteer/policy.hpp"
 
 namespace nfsteer {
-
-// A counter with one writer. Readers may be any thread.
-class Tally {
- public:
-  void add(std::uint64_t n) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 // A value of several words with one writer, which readers always see whole: a
 // sequence lock (Boehm, "Can seqlocks get along with programming language
@@ -70,25 +56,6 @@ struct QueueAccount {
   std::array<std::uint64_t, kOutcomes> outcomes{};
   std::array<std::uint64_t, kParseErrors> parse_errors{};
   netlink::Queue::Errors queue_errors{};
-  Memo::Counters memo;
-};
-
-// A worker's counts by policy, group and server; indexes as in the snapshot.
-struct Tallies {
-  explicit Tallies(const Snapshot& snapshot)
-      : policies(snapshot.policies.size()),
-        groups(snapshot.groups.size()),
-        selected(snapshot.servers.size()) {}
-
-  struct PolicyTally {
-    Tally packets, bytes;
-  };
-  struct GroupTally {
-    Tally requests, failed;
-  };
-  std::vector<PolicyTally> policies;
-  std::vector<GroupTally> groups;
-  std::vector<Tally> selected;  // by server id
 };
 
 }  // namespace nfsteer

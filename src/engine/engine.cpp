@@ -12,8 +12,10 @@
 #include "nfsteer/base/log.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/netlink.hpp"
+#include "nfsteer/steering.hpp"
 #include "seat.hpp"
 #include "status.hpp"
+#include "wall_clock.hpp"
 #include "worker.hpp"
 
 namespace nfsteer {
@@ -36,28 +38,45 @@ KnownIds known_ids(const MarkLayout& layout, const Seat& seat) {
 class Engine final : public Control {
  public:
   Engine(const Config& config, const Seat& seat)
-      : snapshot_(compile(config, states_, known_ids(config.engine.mark, seat))), seat_(seat) {
-    for (const QueueSeat& queue : seat.queues)
-      workers_.push_back(std::make_unique<Worker>(*snapshot_, orders_, queue.socket.get(),
-                                                  queue.number, *queue.answered));
+      : seat_(seat), steering_(seat.queues.size()), interface_monitor_(watch_interfaces()) {
+    const auto problems = steering_.apply(config, known_ids(config.engine.mark, seat));
+    if (!problems.empty()) log::error("the configuration: {}", problems.front().message);
+    read_interfaces();
+    read_clock();
+    for (std::size_t i = 0; i < seat.queues.size(); ++i) {
+      const QueueSeat& queue = seat.queues[i];
+      workers_.push_back(std::make_unique<Worker>(steering_.decider(i), config.engine, orders_,
+                                                  queue.socket.get(), queue.number,
+                                                  *queue.answered));
+    }
+  }
+
+  // What changes beside us, to be watched by the loop of the control thread.
+  void watch(ControlServer& server) {
+    if (interface_monitor_)
+      server.watch(interface_monitor_.get(), [this] {
+        netlink::drain_interface_monitor(interface_monitor_.get());
+        read_interfaces();
+      });
+    server.watch(clock_.fd(), [this] { read_clock(); });
   }
 
   // Begins to answer packets, then makes the kernel queue them.
   Result<void> start() {
-    const EngineConfig& engine = snapshot_->engine;
+    const EngineConfig& engine = snapshot().engine;
     const bool drop = engine.on_bad_packet == Action::Drop;
     const netlink::Answer again{netlink::Verdict::Repeat, std::nullopt};
     const netlink::Answer give_up{drop ? netlink::Verdict::Drop : netlink::Verdict::Accept,
                                   std::nullopt};
     for (const auto& worker : workers_) worker->start(seat_.distrust_abandoned ? give_up : again);
-    auto installed = netlink::install(netlink::make_ruleset(*snapshot_));
+    auto installed = netlink::install(netlink::make_ruleset(snapshot()));
     state_ = installed ? "steering" : "not steering: " + installed.error().message;
     return installed;
   }
 
   // New flows take the kernel's fallback; packets that wait are still answered.
   void stop() {
-    if (snapshot_->engine.bypass)
+    if (snapshot().engine.bypass)
       if (const auto stopped = netlink::stop_queueing(); !stopped)
         log::warning("the kernel still queues new flows: {}", stopped.error().message);
     wait_until_drained();
@@ -66,8 +85,11 @@ class Engine final : public Control {
   }
 
   Status status() override {
-    Status status = describe(*snapshot_, workers_);
-    subtract(status, baseline_);
+    Status status;
+    status.version = NFSTEER_VERSION;
+    status.queues = describe_queues(workers_);
+    subtract(status.queues, baseline_);
+    status.counted = steering_.statistics(seconds());
     status.starts = seat_.starts;
     status.pid = ::getpid();
     status.uptime_s = std::chrono::duration<double>(Clock::now() - started_).count();
@@ -75,27 +97,40 @@ class Engine final : public Control {
     return status;
   }
 
-  void flush_cache() override { orders_.forget.fetch_add(1, std::memory_order_relaxed); }
+  Result<Explanation> explain(const FlowQuestion& question) override {
+    const Time now = std::chrono::system_clock::now();
+    const auto flow = parse_flow(question);
+    if (!flow) return tl::unexpected(flow.error());
+    const auto at = parse_time(question, now);
+    if (!at) return tl::unexpected(at.error());
+    const Activity then = question.at ? activity_at(snapshot(), *at) : steering_.world().activity;
+    return nfsteer::explain(snapshot(), then, *flow, *at);
+  }
 
-  void flush_stats() override { baseline_ = describe(*snapshot_, workers_); }
+  void flush_cache() override { steering_.flush_cache(); }
+
+  void flush_stats() override {
+    steering_.reset_statistics();
+    baseline_ = describe_queues(workers_);
+  }
 
   Result<FlushedFlows> flush_flows(const std::optional<std::string>& group,
                                    const std::optional<std::string>& server) override {
     FlushedFlows flushed;
     bool known = !group && !server;
-    const auto counts = netlink::count_flows(snapshot_->engine.mark.mask);
+    const auto counts = netlink::count_flows(snapshot().engine.mark.mask);
     if (!counts) return tl::unexpected(counts.error());
     flush_cache();  // before, or the next packet of a flow would bring its server back
-    for (std::size_t id = 1; id < snapshot_->servers.size(); ++id) {
-      if (!snapshot_->servers[id]) continue;
-      const std::string& in_group = snapshot_->groups[snapshot_->server_groups[id]].name;
-      const std::string name = format("{}/{}", in_group, snapshot_->servers[id]->name);
+    for (std::size_t id = 1; id < snapshot().servers.size(); ++id) {
+      if (!snapshot().servers[id]) continue;
+      const std::string& in_group = snapshot().groups[snapshot().server_groups[id]].name;
+      const std::string name = format("{}/{}", in_group, snapshot().servers[id]->name);
       if ((group && *group != in_group) || (server && *server != name)) continue;
       known = true;
-      const std::uint32_t mark = snapshot_->engine.mark.server(static_cast<ServerId>(id));
+      const std::uint32_t mark = snapshot().engine.mark.server(static_cast<ServerId>(id));
       const auto flows = counts->find(mark);
       if (flows == counts->end()) continue;
-      if (auto deleted = netlink::delete_flows(mark, snapshot_->engine.mark.mask); !deleted)
+      if (auto deleted = netlink::delete_flows(mark, snapshot().engine.mark.mask); !deleted)
         return tl::unexpected(std::move(deleted.error()));
       flushed.flows += flows->second;
     }
@@ -106,7 +141,7 @@ class Engine final : public Control {
  private:
   std::string unknown(std::string_view what, const std::string& name) const {
     std::vector<std::string> names;
-    for (const Group& group : snapshot_->groups) {
+    for (const Group& group : snapshot().groups) {
       if (what == "group") names.push_back(group.name);
       for (const Pool* pool : {&group.v4, &group.v6})
         for (const Server& server : pool->servers)
@@ -130,12 +165,33 @@ class Engine final : public Control {
     }
   }
 
-  GroupStates states_;
-  std::unique_ptr<const Snapshot> snapshot_;
+  static Fd watch_interfaces() {
+    auto monitor = netlink::open_interface_monitor();
+    if (monitor) return std::move(*monitor);
+    log::warning("changes of interfaces go unnoticed: {}", monitor.error().message);
+    return {};
+  }
+
+  void read_interfaces() {
+    const auto interfaces = netlink::interfaces();
+    if (!interfaces)
+      log::warning("the names of interfaces are not known: {}", interfaces.error().message);
+    else
+      steering_.set_interfaces(InterfaceNames(*interfaces));
+  }
+
+  // Puts the schedules of now in force, and sets the clock for the next change.
+  void read_clock() { clock_.set(steering_.set_time(std::chrono::system_clock::now())); }
+
+  const Snapshot& snapshot() const { return steering_.snapshot(); }
+
   const Seat& seat_;
+  Steering steering_;
+  const Fd interface_monitor_;
+  WallClock clock_;
   Orders orders_;
-  std::vector<std::unique_ptr<Worker>> workers_;
-  Status baseline_;  // what flush_stats() has set aside
+  Workers workers_;
+  std::vector<QueueStatus> baseline_;  // what flush_stats() has set aside
   std::string state_;
   const Clock::time_point started_ = Clock::now();
 };
@@ -166,6 +222,7 @@ int run_engine(const Config& config, Seat& seat, Fd ready) {
     log::error("the ruleset stays as the last engine left it: {}", started.error().message);
   }
   ControlServer server(Fd(::dup(seat.control.get())), engine);
+  engine.watch(server);
   tell(ready, "ready");
   unblock_stop_signals();
   server.run();

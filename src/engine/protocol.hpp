@@ -16,6 +16,7 @@ using OrderedJson = nlohmann::ordered_json;
 
 namespace method {
 inline constexpr std::string_view kStatus = "nfsteer.Status";
+inline constexpr std::string_view kExplain = "nfsteer.Explain";
 inline constexpr std::string_view kFlushCache = "nfsteer.FlushCache";
 inline constexpr std::string_view kFlushStats = "nfsteer.FlushStats";
 inline constexpr std::string_view kFlushFlows = "nfsteer.FlushFlows";

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <span>
 
+#include "explanation_json.hpp"
 #include "protocol.hpp"
 #include "status_json.hpp"
 
@@ -35,6 +36,22 @@ std::optional<std::string> find(const Parameters& parameters, std::string_view n
 
 Outcome<OrderedJson> status(Control& control, const Parameters&) {
   return status_to_json(control.status());
+}
+
+// "flow", and the names of kFlowOptions.
+constexpr auto kExplainParameters = [] {
+  std::array<std::string_view, 1 + std::size(kFlowOptions)> names{"flow"};
+  std::ranges::transform(kFlowOptions, names.begin() + 1, &FlowOption::name);
+  return names;
+}();
+
+Outcome<OrderedJson> explain(Control& control, const Parameters& parameters) {
+  FlowQuestion question{.flow = find(parameters, "flow").value_or("")};
+  for (const FlowOption& option : kFlowOptions)
+    question.*option.value = find(parameters, option.name);
+  const Result<Explanation> explanation = control.explain(question);
+  if (!explanation) return refuse(refusal::kInvalidParameter, explanation.error().message);
+  return explanation_to_json(*explanation);
 }
 
 Outcome<OrderedJson> flush_cache(Control& control, const Parameters&) {
@@ -68,6 +85,7 @@ struct Method {
 
 constexpr Method kMethods[] = {
     {method::kStatus, Rights::Look, {}, status},
+    {method::kExplain, Rights::Look, kExplainParameters, explain},
     {method::kFlushCache, Rights::Change, {}, flush_cache},
     {method::kFlushStats, Rights::Change, {}, flush_stats},
     {method::kFlushFlows, Rights::Change, kFlushFlowsParameters, flush_flows},

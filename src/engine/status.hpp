@@ -1,4 +1,4 @@
-// The sums of all workers' counts, under the names of the configuration.
+// What became of the packets of each queue.
 #pragma once
 
 #include <memory>
@@ -9,12 +9,13 @@
 
 namespace nfsteer {
 
-// The status of the snapshot and its workers; pid, uptime and state are the
-// caller's. Control thread.
-Status describe(const Snapshot& snapshot, const std::vector<std::unique_ptr<Worker>>& workers);
+using Workers = std::vector<std::unique_ptr<Worker>>;
 
-// Takes what `baseline` had counted out of `status`. Both are of one snapshot;
-// an empty baseline takes nothing.
-void subtract(Status& status, const Status& baseline);
+// The queues of the workers, as they and the kernel count. Control thread.
+std::vector<QueueStatus> describe_queues(const Workers& workers);
+
+// Takes what `baseline` had counted out of `queues`; both are of the same workers.
+// An empty baseline takes nothing.
+void subtract(std::vector<QueueStatus>& queues, const std::vector<QueueStatus>& baseline);
 
 }  // namespace nfsteer

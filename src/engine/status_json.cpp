@@ -1,16 +1,21 @@
 #include "status_json.hpp"
 
-#include <concepts>
-#include <optional>
-#include <type_traits>
+#include "described_json.hpp"
+
+// Times are text, in UTC.
+template <>
+struct nlohmann::adl_serializer<nfsteer::Time> {
+  static void to_json(nfsteer::OrderedJson& json, const nfsteer::Time& time) {
+    json = nfsteer::to_utc_string(time);
+  }
+  static void from_json(const nfsteer::OrderedJson& json, nfsteer::Time& time) {
+    const auto parsed = nfsteer::parse_moment(json.get<std::string>(), nfsteer::Time());
+    if (!parsed) throw nfsteer::OrderedJson::type_error::create(302, "not a time", &json);
+    time = *parsed;
+  }
+};
 
 namespace nfsteer {
-
-// The members of each struct with their names in JSON, once for both
-// directions: `field(name, member)` writes where S is const and reads where it
-// is not.
-template <typename S, typename Struct>
-concept Is = std::same_as<std::remove_const_t<S>, Struct>;
 
 template <Is<QueueStatus> S>
 void each_field(S& queue, auto field) {
@@ -24,7 +29,7 @@ void each_field(S& queue, auto field) {
   field("waiting", queue.waiting);
 }
 
-template <Is<ServerStatus> S>
+template <Is<ServerStatistics> S>
 void each_field(S& server, auto field) {
   field("name", server.name);
   field("address", server.address);
@@ -35,7 +40,7 @@ void each_field(S& server, auto field) {
   field("selected", server.selected);
 }
 
-template <Is<GroupStatus> S>
+template <Is<GroupStatistics> S>
 void each_field(S& group, auto field) {
   field("name", group.name);
   field("algorithm", group.algorithm);
@@ -45,22 +50,42 @@ void each_field(S& group, auto field) {
   field("servers", group.servers);
 }
 
-template <Is<PolicyStatus> S>
+template <Is<PolicyStatistics> S>
 void each_field(S& policy, auto field) {
   field("name", policy.name);
   field("priority", policy.priority);
+  field("dry_run", policy.dry_run);
   field("packets", policy.packets);
   field("bytes", policy.bytes);
+  field("last_match", policy.last_match);
 }
 
-template <Is<TableStatus> S>
+template <Is<RouteStatistics> S>
+void each_field(S& route, auto field) {
+  field("prefix", route.prefix);
+  field("target", route.target);
+  field("metric", route.metric);
+  field("weight", route.weight);
+  field("packets", route.packets);
+  field("bytes", route.bytes);
+}
+
+template <Is<TableStatistics> S>
 void each_field(S& table, auto field) {
   field("name", table.name);
   field("priority", table.priority);
   field("routes", table.routes);
+  field("used", table.used);
 }
 
-template <Is<CacheStatus> S>
+template <Is<ScheduleStatistics> S>
+void each_field(S& schedule, auto field) {
+  field("name", schedule.name);
+  field("active", schedule.active);
+  field("next_change", schedule.next_change);
+}
+
+template <Is<CacheCounts> S>
 void each_field(S& cache, auto field) {
   field("entries", cache.entries);
   field("hits", cache.hits);
@@ -80,63 +105,12 @@ void each_engine_field(auto& status, auto field) {
 // The parts that are lists and objects.
 void each_part(auto& status, auto field) {
   field("queues", status.queues);
-  field("groups", status.groups);
-  field("policies", status.policies);
-  field("tables", status.tables);
-  field("cache", status.cache);
-}
-
-template <typename S>
-concept Described = requires(S& value) {
-  each_field(value, [](const char*, auto&) {});
-};
-
-// nlohmann's hooks, found by the type's namespace.
-template <Described S>
-void to_json(OrderedJson& json, const S& value);
-template <Described S>
-void from_json(const OrderedJson& json, S& value);
-
-}  // namespace nfsteer
-
-// A member that may be absent is null.
-template <typename T>
-struct nlohmann::adl_serializer<std::optional<T>> {
-  static void to_json(nfsteer::OrderedJson& json, const std::optional<T>& value) {
-    if (value)
-      json = *value;
-    else
-      json = nullptr;
-  }
-  static void from_json(const nfsteer::OrderedJson& json, std::optional<T>& value) {
-    if (json.is_null())
-      value.reset();
-    else
-      value = json.get<T>();
-  }
-};
-
-namespace nfsteer {
-namespace {
-
-auto writer(OrderedJson& json) {
-  return [&json](const char* name, const auto& member) { json[name] = member; };
-}
-
-auto reader(const OrderedJson& json) {
-  return [&json](const char* name, auto& member) { json.at(name).get_to(member); };
-}
-
-}  // namespace
-
-template <Described S>
-void to_json(OrderedJson& json, const S& value) {
-  each_field(value, writer(json));
-}
-
-template <Described S>
-void from_json(const OrderedJson& json, S& value) {
-  each_field(value, reader(json));
+  field("groups", status.counted.groups);
+  field("policies", status.counted.policies);
+  field("tables", status.counted.tables);
+  field("schedules", status.counted.schedules);
+  field("cache", status.counted.cache);
+  field("route_cache", status.counted.route_cache);
 }
 
 OrderedJson status_to_json(const Status& status) {

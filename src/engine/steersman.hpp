@@ -1,35 +1,36 @@
-// From a packet to its answer: parse, memo, decide, count.
+// From a packet to its answer: parse, decide, count what became of it.
 #pragma once
 
 #include "counters.hpp"
 #include "nfsteer/netlink.hpp"
-#include "nfsteer/policy.hpp"
+#include "nfsteer/steering.hpp"
 
 namespace nfsteer {
 
-// The part of a worker between receipt and verdict. One thread's own, but for
-// tallies(), which any thread may read. Does not allocate, lock or log.
+// The part of a worker between receipt and verdict. One thread's own. Between
+// enter() and leave() it does not allocate, lock or log.
 class Steersman {
  public:
-  explicit Steersman(const Snapshot& snapshot) : snapshot_(snapshot), tallies_(snapshot) {}
+  // The decider outlives it.
+  explicit Steersman(Decider& decider) : decider_(decider) {}
 
-  // `now_s` is a clock in seconds that never goes back; the memo's life.
+  // Brackets a batch of packets, which are decided by one configuration.
+  void enter() noexcept { world_ = &decider_.enter(); }
+  void leave() noexcept { decider_.leave(); }
+
+  // `now_s` is a clock in seconds that never goes back. REQUIRES: between
+  // enter() and leave()
   netlink::Answer answer(const netlink::QueuedPacket& packet, std::uint32_t now_s) noexcept;
 
-  void forget_all() noexcept { memo_.forget_all(); }
-
   // The account so far, without the queue's own errors.
-  QueueAccount account() const noexcept;
-  const Tallies& tallies() const noexcept { return tallies_; }
+  const QueueAccount& account() const noexcept { return account_; }
 
  private:
-  Decision decide_once(const Flow& flow, std::uint32_t now_s) noexcept;
-  void count(const Decision& decision, std::uint32_t bytes) noexcept;
+  void add_interfaces(const netlink::QueuedPacket& packet, Flow& flow) const noexcept;
 
-  const Snapshot& snapshot_;
-  Memo memo_;
+  Decider& decider_;
+  const World* world_ = nullptr;
   QueueAccount account_;
-  Tallies tallies_;
 };
 
 // The verdict and mark that carry a decision out on a packet that had `mark`.

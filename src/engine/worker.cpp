@@ -4,19 +4,12 @@
 #include <sched.h>
 
 #include <ctime>
-#include <vector>
+#include <utility>
 
 #include "nfsteer/base/text.hpp"
 
 namespace nfsteer {
 namespace {
-
-// Read without a system call (vDSO).
-std::uint32_t seconds() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<std::uint32_t>(now.tv_sec);
-}
 
 // Pins the calling thread to the CPU that is the queue's in turn, among those
 // that the process may use. Where every CPU would get a worker the scheduler
@@ -39,6 +32,12 @@ void pin_to_cpu_of(std::uint16_t queue, int workers) noexcept {
 
 }  // namespace
 
+std::uint32_t seconds() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint32_t>(now.tv_sec);
+}
+
 void Worker::start(netlink::Answer abandoned) {
   queue_.answer_abandoned(abandoned);
   thread_ = std::thread([this] { run(); });
@@ -47,16 +46,15 @@ void Worker::start(netlink::Answer abandoned) {
 
 void Worker::run() noexcept {
   pin_to_cpu_of(number_, workers_);
-  std::uint32_t forgotten = orders_.forget.load(std::memory_order_relaxed);
+  bool inside = false;  // a batch
   const auto answer = [&](const netlink::QueuedPacket& packet) noexcept {
-    if (const auto asked = orders_.forget.load(std::memory_order_relaxed); asked != forgotten) {
-      forgotten = asked;
-      steersman_.forget_all();
-    }
+    if (!inside) steersman_.enter();
+    inside = true;
     return steersman_.answer(packet, seconds());
   };
   while (!orders_.stop.load(std::memory_order_relaxed)) {
     queue_.serve(answer);
+    if (std::exchange(inside, false)) steersman_.leave();
     QueueAccount account = steersman_.account();
     account.queue_errors = queue_.errors();
     published_.publish(account);

@@ -13,20 +13,22 @@ namespace nfsteer {
 // What the control thread tells all workers.
 struct Orders {
   std::atomic<bool> stop{false};
-  std::atomic<std::uint32_t> forget{0};  // each addition empties every memo, at once
 };
 
-// Serves one queue in a thread of its own. The snapshot, the
-// orders and the socket outlive it.
+// A clock in seconds that never goes back, read without a system call (vDSO).
+std::uint32_t seconds() noexcept;
+
+// Serves one queue in a thread of its own. The decider, the orders and the
+// socket outlive it.
 class Worker {
  public:
-  Worker(const Snapshot& snapshot, const Orders& orders, int socket, std::uint16_t queue,
-         std::atomic<std::uint32_t>& answered)
+  Worker(Decider& decider, const EngineConfig& engine, const Orders& orders, int socket,
+         std::uint16_t queue, std::atomic<std::uint32_t>& answered)
       : orders_(orders),
         number_(queue),
-        workers_(snapshot.engine.queue_count),
-        queue_(socket, queue, snapshot.engine.copy_bytes, answered),
-        steersman_(snapshot) {}
+        workers_(engine.queue_count),
+        queue_(socket, queue, engine.copy_bytes, answered),
+        steersman_(decider) {}
 
   // Answers what an earlier engine left unanswered, then starts the thread.
   void start(netlink::Answer abandoned);
@@ -35,7 +37,6 @@ class Worker {
 
   std::uint16_t number() const noexcept { return number_; }
   QueueAccount account() const noexcept { return published_.read(); }
-  const Tallies& tallies() const noexcept { return steersman_.tallies(); }
 
  private:
   void run() noexcept;

@@ -1,5 +1,7 @@
+#include <endian.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -33,16 +35,60 @@ std::string endpoint(const Address& address, std::uint16_t port, bool with_port)
 }  // namespace
 
 std::uint64_t hash(const FiveTuple& tuple, std::uint64_t seed) noexcept {
-  std::array<std::byte, 38> bytes{};  // a fixed layout without padding, network order
-  bytes[0] = static_cast<std::byte>(tuple.source.family);
-  bytes[1] = static_cast<std::byte>(tuple.protocol);
-  tuple.source.to_network(&bytes[2]);
-  tuple.destination.to_network(&bytes[18]);
-  bytes[34] = static_cast<std::byte>(tuple.source_port >> 8);
-  bytes[35] = static_cast<std::byte>(tuple.source_port & 0xff);
-  bytes[36] = static_cast<std::byte>(tuple.destination_port >> 8);
-  bytes[37] = static_cast<std::byte>(tuple.destination_port & 0xff);
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+  return hash(TupleKey(tuple), seed);
+}
+
+std::uint64_t hash(const TupleKey& key, std::uint64_t seed) noexcept {
+  auto words = key.words;
+  for (std::uint64_t& word : words) word = htole64(word);
+  return XXH3_64bits_withSeed(words.data(), sizeof words, seed);
+}
+
+FlowKey::FlowKey(const Flow& flow, const FlowFields& fields, std::uint16_t source_country,
+                 std::uint16_t destination_country) noexcept {
+  const FiveTuple& tuple = flow.tuple;
+  const bool v4 = flow.family() == Family::V4;
+  const Address source = masked(tuple.source, v4 ? fields.source_bits4 : fields.source_bits6);
+  const Address destination =
+      masked(tuple.destination, v4 ? fields.destination_bits4 : fields.destination_bits6);
+  const auto word = [](bool counts, std::uint64_t value) { return counts ? value : 0; };
+  // A value that a flow may lack is told from 0 by a bit beyond it.
+  constexpr std::uint64_t kPresent = std::uint64_t{1} << 32;
+  const auto maybe = [](bool counts, const auto& value) {
+    return counts && value ? *value | kPresent : 0;
+  };
+  words = {source.high,
+           source.low,
+           destination.high,
+           destination.low,
+           word(fields.in_interface, flow.in_interface.high),
+           word(fields.in_interface, flow.in_interface.low),
+           word(fields.out_interface, flow.out_interface.high),
+           word(fields.out_interface, flow.out_interface.low),
+           word(fields.source_port, tuple.source_port) |
+               word(fields.destination_port, tuple.destination_port) << 16 |
+               word(fields.protocol, tuple.protocol) << 32 | (v4 ? 0 : std::uint64_t{1} << 40) |
+               word(fields.protocol && flow.has_ports, std::uint64_t{1} << 41) |
+               std::uint64_t{source_country} << 48,
+           maybe(fields.icmp_type, flow.icmp_type) | std::uint64_t{destination_country} << 48,
+           maybe(fields.uid, flow.uid) | word(fields.mark, flow.mark & 0xffff) << 48,
+           maybe(fields.gid, flow.gid) | word(fields.mark, flow.mark >> 16) << 48};
+}
+
+std::uint64_t hash(const FlowKey& key) noexcept {
+  return XXH3_64bits(key.words.data(), sizeof key.words);
+}
+
+InterfaceKey interface_key(std::string_view name) noexcept {
+  std::array<std::byte, 16> bytes{};
+  name.copy(reinterpret_cast<char*>(bytes.data()), bytes.size() - 1);
+  return Address::from_network(Family::V6, bytes.data());
+}
+
+std::string interface_name(const InterfaceKey& key) {
+  std::array<std::byte, 16> bytes{};
+  key.to_network(bytes.data());
+  return reinterpret_cast<const char*>(bytes.data());
 }
 
 std::string protocol_name(std::uint8_t protocol) {

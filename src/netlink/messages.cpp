@@ -112,6 +112,8 @@ void set_data(nftnl_set_elem* made, const Element& element) {
   } else if (const auto* verdict = std::get_if<Goto>(&element.data)) {
     nftnl_set_elem_set_u32(made, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
     nftnl_set_elem_set_str(made, NFTNL_SET_ELEM_CHAIN, verdict->chain.c_str());
+  } else if (std::holds_alternative<Drop>(element.data)) {
+    nftnl_set_elem_set_u32(made, NFTNL_SET_ELEM_VERDICT, NF_DROP);
   }
 }
 

@@ -1,6 +1,5 @@
 #include "socket.hpp"
 
-#include <linux/netlink.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -20,8 +19,8 @@ int call_reader(const nlmsghdr* message, void* reader) {
 
 }  // namespace
 
-Socket open_socket() {
-  Socket socket(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
+Socket open_socket(int netlink_family) {
+  Socket socket(mnl_socket_open2(netlink_family, SOCK_CLOEXEC));
   if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0) return nullptr;
   return socket;
 }
@@ -35,8 +34,8 @@ int request(const nlmsghdr& message) {
   return dump_once(message, [](const nlmsghdr&) {});
 }
 
-int dump_once(const nlmsghdr& message, const MessageReader& read) {
-  const Socket socket = open_socket();
+int dump_once(const nlmsghdr& message, const MessageReader& read, int netlink_family) {
+  const Socket socket = open_socket(netlink_family);
   if (!socket || mnl_socket_sendto(socket.get(), &message, message.nlmsg_len) < 0) return errno;
   alignas(nlmsghdr) std::array<char, 1 << 16> bytes;
   for (;;) {

@@ -200,7 +200,7 @@ Set shares(const Members& members) {
             std::uint32_t first = 0;
             for (const auto& member : members) {
               Element share(Bucket{first}, Bucket{first + member.weight - 1});
-              share.data = Goto{server_chain(member.id)};
+              share.data = verdict_of(member);
               read(share);
               first += member.weight;
             }
@@ -240,6 +240,20 @@ Expression xt_queue(const Ruleset& ruleset) {
 
 std::string server_chain(ServerId id) {
   return format("server_{}", id);
+}
+
+ElementData verdict_of(const Ruleset::FallbackGroup::Member& member) {
+  switch (member.action) {
+    case Action::Steer:
+      return Goto{server_chain(member.id)};
+    case Action::Accept:
+      return Goto{"pass"};
+    case Action::Drop:
+      return Drop{};
+    case Action::Reject:
+      break;
+  }
+  return Goto{"refuse"};
 }
 
 // ---- matches ----------------------------------------------------------------

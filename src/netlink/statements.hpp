@@ -46,5 +46,7 @@ Statement queue(const Ruleset& ruleset, QueueForm form);
 
 // The chain that gives a flow to the server.
 std::string server_chain(ServerId id);
+// As it stands in a map of verdicts: what becomes of a flow of the member.
+ElementData verdict_of(const Ruleset::FallbackGroup::Member& member);
 
 }  // namespace nfsteer::netlink

@@ -41,6 +41,11 @@ std::string fallback_chain(const Ruleset::FallbackGroup& group) {
   return format("fallback_{}_{}", group.name, group.family == Family::V4 ? 4 : 6);
 }
 
+// Where there is nothing to choose, no chain has to.
+bool has_chain(const Ruleset::FallbackGroup& group) {
+  return group.members.size() > 1;
+}
+
 // ---- sets -------------------------------------------------------------------
 
 // What the engine's mark on a packet leads to.
@@ -103,13 +108,18 @@ Set masqueraded(const Ruleset& ruleset) {
           }};
 }
 
+ElementData verdict_of(const Ruleset::FallbackGroup& group) {
+  if (has_chain(group)) return Goto{fallback_chain(group)};
+  return verdict_of(group.members.front());
+}
+
 Set fallback(const Ruleset& ruleset, Family family) {
   return {of_family("fallback", family), address_type(family), kVerdictType, true,
           [&ruleset, family](const Set::Reader& read) {
             for (const auto& range : ruleset.fallback) {
               if (range.first.family != family) continue;
               Element element(range.first, range.last);
-              element.data = Goto{fallback_chain(ruleset.fallback_groups[range.group])};
+              element.data = verdict_of(ruleset.fallback_groups[range.group]);
               read(element);
             }
           }};
@@ -262,7 +272,8 @@ std::vector<Chain> all_chains(const Ruleset& ruleset, QueueForm form) {
   for (const auto& server : ruleset.servers)
     chains.push_back(
         remember(server_chain(server.id), ruleset.mark, ruleset.mark.server(server.id)));
-  for (const auto& group : ruleset.fallback_groups) chains.push_back(fallback_group(group));
+  for (const auto& group : ruleset.fallback_groups)
+    if (has_chain(group)) chains.push_back(fallback_group(group));
   return chains;
 }
 

@@ -84,13 +84,16 @@ constexpr Type endpoint_type(Family family) noexcept {
 struct Goto {
   std::string chain;
 };
+struct Drop {};
+// What an element of a map leads to.
+using ElementData = std::variant<std::monostate, Value, Goto, Drop>;
 
 // Keys first to last, both included; in a set without intervals they are equal.
 struct Element {
   Value first;
   Value last;
-  std::variant<std::monostate, Value, Goto> data;  // of a map
-  std::string comment;                             // may be empty
+  ElementData data;     // of a map
+  std::string comment;  // may be empty
 
   explicit Element(const Value& key) : first(key), last(key) {}
   Element(const Value& from, const Value& to) : first(from), last(to) {}

@@ -92,6 +92,8 @@ std::string to_text(const Element& element) {
     text += " : " + to_text(*value);
   else if (const auto* verdict = std::get_if<Goto>(&element.data))
     text += " : goto " + verdict->chain;
+  else if (std::holds_alternative<Drop>(element.data))
+    text += " : drop";
   return text;
 }
 

@@ -1,65 +1,24 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
+#include <unordered_map>
 
+#include "ids.hpp"
+#include "names.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/policy.hpp"
 
 namespace nfsteer {
 namespace {
 
-using Indexes = std::map<std::string_view, std::uint32_t>;
+// The compiled index of each group or table, by name.
+using Indexes = std::unordered_map<std::string_view, std::uint32_t>;
 
 Pool make_pool(std::vector<Server> servers, const std::string& algorithm, Cursor& cursor) {
   Pool pool{std::move(servers), nullptr};
   if (!pool.servers.empty()) pool.balancer = find_algorithm(algorithm)->make(pool.servers, cursor);
   return pool;
 }
-
-ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server) {
-  return {format("{}/{}", group.name, server.name), server.address, server.port};
-}
-
-// The ids of all servers of a configuration.
-class Ids {
- public:
-  Ids(const Config& config, const KnownIds& known) : max_(config.engine.mark.server_max()) {
-    for (const GroupConfig& group : config.groups)
-      for (const ServerConfig& server : group.servers) keep(identity_of(group, server), known);
-    for (const GroupConfig& group : config.groups)
-      for (const ServerConfig& server : group.servers) give(identity_of(group, server), known);
-  }
-
-  ServerId of(const ServerIdentity& identity) const { return ids_.at(identity); }
-  ServerId highest() const { return taken_.empty() ? ServerId{0} : *taken_.rbegin(); }
-
- private:
-  void keep(const ServerIdentity& identity, const KnownIds& known) {
-    const auto found = known.servers.find(identity);
-    if (found == known.servers.end() || found->second == 0 || found->second > max_) return;
-    if (taken_.insert(found->second).second) ids_[identity] = found->second;
-  }
-
-  void give(const ServerIdentity& identity, const KnownIds& known) {
-    if (ids_.contains(identity)) return;
-    const ServerId id = lowest_free(known.in_use).value_or(lowest_free({}).value_or(0));
-    assert(id != 0 && "validate() counted the servers");
-    taken_.insert(id);
-    ids_[identity] = id;
-  }
-
-  std::optional<ServerId> lowest_free(const std::set<ServerId>& avoid) {
-    ServerId& from = avoid.empty() ? free_from_ : free_from_avoiding_;
-    for (; from <= max_; ++from)
-      if (!taken_.contains(from) && !avoid.contains(from)) return from;
-    return std::nullopt;
-  }
-
-  std::uint32_t max_;
-  std::map<ServerIdentity, ServerId> ids_;
-  std::set<ServerId> taken_;
-  ServerId free_from_ = 1, free_from_avoiding_ = 1;  // nothing below is free
-};
 
 Group compile_group(const GroupConfig& config, const Ids& ids, GroupState& state) {
   std::vector<Server> v4, v6;
@@ -73,22 +32,63 @@ Group compile_group(const GroupConfig& config, const Ids& ids, GroupState& state
   return group;
 }
 
+// What a target becomes: an action, and with Action::Steer where to.
+struct Aim {
+  Action action = Action::Steer;
+  std::optional<std::uint32_t> group, table;
+};
+
+template <typename Target>
+Aim aim_at(const Target& target, const Indexes& groups, const Indexes& tables) {
+  Aim aim;
+  if (const auto* action = std::get_if<Action>(&target)) aim.action = *action;
+  if (const auto* group = std::get_if<ToGroup>(&target)) aim.group = groups.at(group->name);
+  if constexpr (std::is_same_v<Target, PolicyTarget>)
+    if (const auto* table = std::get_if<ToTable>(&target)) aim.table = tables.at(table->name);
+  return aim;
+}
+
 Table compile_table(const TableConfig& config, const Indexes& groups) {
   std::vector<Route> routes;
   routes.reserve(config.routes.size());
-  for (const RouteConfig& route : config.routes)
-    routes.push_back({route.prefix, groups.at(route.group), route.metric});
-  return Table(config.name, config.priority, std::move(routes));
+  const std::string* last_name = nullptr;  // many routes in a row have one group
+  std::uint32_t last_group = 0, last_identity = 0;
+  for (const RouteConfig& route : config.routes) {
+    Route made;
+    made.prefix = route.prefix;
+    made.metric = route.metric;
+    made.weight = static_cast<std::uint16_t>(route.weight);
+    if (const auto* group = std::get_if<ToGroup>(&route.target)) {
+      if (!last_name || *last_name != group->name) {
+        last_name = &group->name;
+        last_group = groups.at(group->name);
+        last_identity = identity_of(Action::Steer, group->name);
+      }
+      made.group = last_group;
+      made.identity = last_identity;
+    } else {
+      made.action = std::get<Action>(route.target);
+      made.identity = identity_of(made.action);
+    }
+    routes.push_back(made);
+  }
+  const auto default_group =
+      config.default_group ? std::optional(groups.at(*config.default_group)) : std::nullopt;
+  return Table(config.name, config.priority, std::move(routes), default_group);
 }
 
-Policy compile_policy(const PolicyConfig& config, const Indexes& groups, const Indexes& tables) {
-  Policy policy{config.name, config.priority, config.match, Action::Steer, {}, {}};
-  if (const auto* group = std::get_if<ToGroup>(&config.target))
-    policy.group = groups.at(group->name);
-  else if (const auto* table = std::get_if<ToTable>(&config.target))
-    policy.table = tables.at(table->name);
-  else
-    policy.action = std::get<Action>(config.target);
+Policy compile_policy(const PolicyConfig& config, const Names& names, const Indexes& groups,
+                      const Indexes& tables) {
+  const Aim aim = aim_at(config.target, groups, tables);
+  Policy policy{.name = config.name,
+                .priority = config.priority,
+                .dry_run = config.dry_run,
+                .match = {},
+                .action = aim.action,
+                .group = aim.group,
+                .table = aim.table};
+  policy.match.reserve(config.match.size());
+  for (const Match& match : config.match) policy.match.push_back(names.resolve(match));
   return policy;
 }
 
@@ -100,6 +100,65 @@ std::vector<const T*> by_priority(const std::vector<T>& configs) {
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const T* a, const T* b) { return a->priority > b->priority; });
   return sorted;
+}
+
+// Numbers the rules, and makes the classifier of them.
+void compile_rules(Snapshot& snapshot) {
+  static const Match kEveryFlow;
+  std::vector<const Match*> rules;
+  for (std::uint32_t p = 0; p < snapshot.policies.size(); ++p) {
+    Policy& policy = snapshot.policies[p];
+    policy.rules_begin = static_cast<std::uint32_t>(rules.size());
+    for (const Match& match : policy.match) rules.push_back(&match);
+    if (policy.match.empty()) rules.push_back(&kEveryFlow);
+    policy.rules_end = static_cast<std::uint32_t>(rules.size());
+    snapshot.rule_policies.resize(rules.size(), p);
+  }
+  snapshot.classifier = Classifier(rules);
+}
+
+void raise_to(std::uint8_t& bits, const Prefix& prefix) {
+  bits = std::max(bits, prefix.length);
+}
+
+void read_addresses(const std::vector<Value>& values, std::uint8_t& bits4, std::uint8_t& bits6) {
+  for (const Value& value : values)
+    if (const auto* prefix = std::get_if<Prefix>(&value))
+      raise_to(prefix->address.family == Family::V4 ? bits4 : bits6, *prefix);
+}
+
+void read_field(const Criterion& criterion, FlowFields& reads) {
+  const std::string_view name = criterion.field->name;
+  const auto is = [&](std::string_view key) { return name == key; };
+  for (const auto* values : {&criterion.any, &criterion.none}) {
+    if (is("saddr")) read_addresses(*values, reads.source_bits4, reads.source_bits6);
+    if (is("daddr")) read_addresses(*values, reads.destination_bits4, reads.destination_bits6);
+  }
+  reads.source_port |= is("sport");
+  reads.destination_port |= is("dport");
+  // Whether there are ports, or a type, is a matter of the protocol.
+  reads.protocol |= is("proto") || is("sport") || is("dport") || is("icmp_type");
+  reads.icmp_type |= is("icmp_type");
+  reads.mark |= is("mark");
+  reads.in_interface |= is("iif");
+  reads.out_interface |= is("oif");
+  reads.uid |= is("uid");
+  reads.gid |= is("gid");
+  reads.source_country |= is("scountry");
+  reads.destination_country |= is("dcountry");
+}
+
+FlowFields fields_read(const Snapshot& snapshot) {
+  FlowFields reads;
+  for (const Policy& policy : snapshot.policies)
+    for (const Match& match : policy.match)
+      for (const Criterion& criterion : match) read_field(criterion, reads);
+  for (const Table& table : snapshot.tables)
+    for (const Route& route : table.routes())
+      raise_to(route.prefix.address.family == Family::V4 ? reads.destination_bits4
+                                                         : reads.destination_bits6,
+               route.prefix);
+  return reads;
 }
 
 void index_servers(Snapshot& snapshot, ServerId highest) {
@@ -117,9 +176,13 @@ void index_servers(Snapshot& snapshot, ServerId highest) {
 
 std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
                                         const KnownIds& known) {
-  assert(validate(config).empty());
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->engine = config.engine;
+
+  snapshot->cache = config.cache;
+  snapshot->countries = config.countries;
+  for (const ScheduleConfig& schedule : config.schedules)
+    snapshot->schedules.emplace_back(schedule);
 
   Indexes groups, tables;
   const Ids ids(config, known);
@@ -134,8 +197,15 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
     snapshot->tables.push_back(compile_table(*table, groups));
   }
+  const Names names(config);
   for (const PolicyConfig* policy : by_priority(config.policies))
-    snapshot->policies.push_back(compile_policy(*policy, groups, tables));
+    if (policy->enabled)
+      snapshot->policies.push_back(compile_policy(*policy, names, groups, tables));
+  compile_rules(*snapshot);
+  snapshot->reads = fields_read(*snapshot);
+  const Aim no_route = aim_at(config.engine.on_no_route, groups, tables);
+  snapshot->no_route = no_route.action;
+  snapshot->no_route_group = no_route.group;
   index_servers(*snapshot, ids.highest());
   return snapshot;
 }

@@ -1,80 +1,129 @@
-#include <algorithm>
-
 #include "nfsteer/policy.hpp"
 
 namespace nfsteer {
 namespace {
 
-bool matches(const Policy& policy, const Flow& flow) noexcept {
-  return std::all_of(policy.match.begin(), policy.match.end(),
-                     [&](const Criterion& criterion) { return criterion.matches(flow); });
-}
+// One flow on its way through the snapshot, up to the choice.
+class Way {
+ public:
+  Way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept
+      : snapshot_(snapshot), flow_(flow), subject_(subject_of(snapshot, activity, flow)) {}
 
-// Whether the group can serve the flow; where not, the decision remembers it.
-bool usable(const Snapshot& snapshot, std::uint32_t group, const Flow& flow,
-            Decision& decision) noexcept {
-  if (!snapshot.groups[group].pool(flow.family()).servers.empty()) return true;
-  if (!decision.failed_group) decision.failed_group = group;
-  return false;
-}
+  Decision find() noexcept {
+    for (std::uint32_t rule = first_rule(0); rule != Classifier::kNone;) {
+      const std::uint32_t index = snapshot_.rule_policies[rule];
+      const Policy& policy = snapshot_.policies[index];
+      decision_.dry_run |= policy.dry_run;
+      if (!policy.dry_run && take(policy)) {
+        decision_.policy = index;
+        return decision_;
+      }
+      rule = first_rule(policy.rules_end);
+    }
+    for (std::uint32_t table = 0; table < snapshot_.tables.size(); ++table)
+      if (take_table(table)) return decision_;
+    if (snapshot_.no_route_group && take_group(*snapshot_.no_route_group)) return decision_;
+    decision_.action = snapshot_.no_route == Action::Steer ? Action::Accept : snapshot_.no_route;
+    return decision_;
+  }
 
-// Completes the decision with a server of the group; false where it has none.
-bool choose(const Snapshot& snapshot, std::uint32_t group, const Flow& flow,
-            Decision& decision) noexcept {
-  if (!usable(snapshot, group, flow, decision)) return false;
-  const Pool& pool = snapshot.groups[group].pool(flow.family());
-  decision.action = Action::Steer;
-  decision.group = group;
-  decision.server = pool.servers[pool.balancer->pick(hash(flow.tuple))].id;
-  return true;
-}
+ private:
+  std::uint32_t first_rule(std::uint32_t from) const noexcept {
+    return snapshot_.classifier.first_match(subject_, from);
+  }
 
-// Completes the decision by the table's best usable route; false where none is.
-bool follow(const Snapshot& snapshot, std::uint32_t table, const Flow& flow,
-            Decision& decision) noexcept {
-  const Table& routes = snapshot.tables[table];
-  const Route* route = routes.lookup(flow.tuple.destination, [&](const Route& candidate) {
-    return usable(snapshot, candidate.group, flow, decision);
-  });
-  if (!route) return false;
-  decision.table = table;
-  decision.route = static_cast<std::uint32_t>(route - routes.routes().data());
-  return choose(snapshot, route->group, flow, decision);
+  // Each goes the way there, if it leads anywhere.
+  bool take(const Policy& policy) noexcept {
+    if (policy.group) return take_group(*policy.group);
+    if (policy.table) return take_table(*policy.table);
+    decision_.action = policy.action;
+    return true;
+  }
+
+  bool take_group(std::uint32_t group) noexcept {
+    if (!is_usable(group)) return false;
+    decision_.action = Action::Steer;
+    decision_.group = group;
+    return true;
+  }
+
+  bool take_table(std::uint32_t index) noexcept {
+    const Table& table = snapshot_.tables[index];
+    for (auto tier = table.best(flow_.tuple.destination); tier.count > 0;
+         tier = table.next_best(tier))
+      for (std::uint32_t i = tier.first; i < tier.first + tier.count; ++i)
+        if (take_route(table.routes()[i])) {
+          decision_.table = index;
+          decision_.route = tier.first;
+          return true;
+        }
+    if (!table.default_group() || !take_group(*table.default_group())) return false;
+    decision_.table = index;
+    return true;
+  }
+
+  bool take_route(const Route& route) noexcept {
+    if (route.action == Action::Steer) return take_group(route.group);
+    decision_.action = route.action;
+    return true;
+  }
+
+  bool is_usable(std::uint32_t group) noexcept {
+    if (snapshot_.groups[group].is_usable(flow_.family())) return true;
+    if (!decision_.failed_group) decision_.failed_group = group;
+    return false;
+  }
+
+  const Snapshot& snapshot_;
+  const Flow& flow_;
+  const Subject subject_;
+  Decision decision_;
+};
+
+// The route of the way's tier that the flow takes.
+void choose_route(const Snapshot& snapshot, const Flow& flow, std::uint64_t flow_hash,
+                  Decision& decision) noexcept {
+  const Table& table = snapshot.tables[*decision.table];
+  const auto is_usable = [&](const Route& route) {
+    return route.action != Action::Steer || snapshot.groups[route.group].is_usable(flow.family());
+  };
+  const auto chosen = table.choose(table.tier_of(*decision.route), flow_hash, is_usable);
+  decision.route = *chosen;
+  const Route& route = table.routes()[*chosen];
+  decision.action = route.action;
+  decision.group.reset();
+  if (route.action == Action::Steer) decision.group = route.group;
 }
 
 }  // namespace
 
-const char* name(Action action) noexcept {
-  switch (action) {
-    case Action::Steer:
-      return "steer";
-    case Action::Accept:
-      return "accept";
-    case Action::Drop:
-      return "drop";
-    case Action::Reject:
-      break;
-  }
-  return "reject";
+Subject subject_of(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept {
+  Subject subject{flow, activity};
+  if (!snapshot.countries) return subject;
+  if (snapshot.reads.source_country)
+    subject.source_country = snapshot.countries->find(flow.tuple.source);
+  if (snapshot.reads.destination_country)
+    subject.destination_country = snapshot.countries->find(flow.tuple.destination);
+  return subject;
 }
 
-Decision decide(const Snapshot& snapshot, const Flow& flow) noexcept {
-  Decision decision;
-  for (std::uint32_t i = 0; i < snapshot.policies.size(); ++i) {
-    const Policy& policy = snapshot.policies[i];
-    if (!matches(policy, flow)) continue;
-    decision.policy = i;
-    if (policy.group && choose(snapshot, *policy.group, flow, decision)) return decision;
-    if (policy.table && follow(snapshot, *policy.table, flow, decision)) return decision;
-    if (policy.action != Action::Steer) {
-      decision.action = policy.action;
-      return decision;
-    }
-  }
-  decision.policy.reset();
-  for (std::uint32_t i = 0; i < snapshot.tables.size(); ++i)
-    if (follow(snapshot, i, flow, decision)) return decision;
+Decision find_way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept {
+  return Way(snapshot, activity, flow).find();
+}
+
+Decision go(const Snapshot& snapshot, const Decision& way, const Flow& flow, Turn turn) noexcept {
+  Decision decision = way;
+  const std::uint64_t flow_hash = hash(flow.tuple);
+  if (decision.route) choose_route(snapshot, flow, flow_hash, decision);
+  if (decision.action != Action::Steer) return decision;
+  const Pool& pool = snapshot.groups[*decision.group].pool(flow.family());
+  decision.server = pool.servers[pool.balancer->pick(flow_hash, turn)].id;
   return decision;
+}
+
+Decision decide(const Snapshot& snapshot, const Activity& activity, const Flow& flow,
+                Turn turn) noexcept {
+  return go(snapshot, find_way(snapshot, activity, flow), flow, turn);
 }
 
 std::uint32_t mark_bits(const MarkLayout& layout, const Decision& decision) noexcept {

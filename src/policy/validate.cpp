@@ -1,7 +1,10 @@
 // What compile() refuses in a Config, each with the path to its place.
-#include <map>
+#include <bit>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
+#include "names.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/policy.hpp"
 
@@ -10,15 +13,44 @@ namespace {
 
 using Path = std::vector<std::string>;
 
+// More suggestions than a person reads are not worth the search.
 constexpr std::size_t kSuggestionsMax = 50;
 
 std::string element(std::size_t index) {
   return format("[{}]", index);
 }
 
+// The indexes of routes that say what an earlier one of the table says. O(n).
+std::vector<std::size_t> repeated(const std::vector<RouteConfig>& routes) {
+  const auto key_of = [](const RouteConfig& route) {
+    const auto* group = std::get_if<ToGroup>(&route.target);
+    std::uint64_t key = route.prefix.address.high * 0x9e37'79b9'7f4a'7c15;
+    key = (key ^ route.prefix.address.low ^ key >> 32) * 0xd6e8'feb8'6659'fd93;
+    key ^= std::uint64_t{route.prefix.length} << 32 | route.metric;
+    key = (key ^ key >> 32) * 0xd6e8'feb8'6659'fd93;
+    return group ? key ^ std::hash<std::string_view>{}(group->name) : key;
+  };
+  const auto is_same = [](const RouteConfig& a, const RouteConfig& b) {
+    return a.prefix == b.prefix && a.metric == b.metric && a.target == b.target;
+  };
+  constexpr std::uint32_t kFree = 0xffff'ffff;
+  std::vector<std::uint32_t> table(std::bit_ceil(2 * routes.size() + 1), kFree);
+  std::vector<std::size_t> found;
+  for (std::uint32_t i = 0; i < routes.size(); ++i) {
+    std::size_t slot = key_of(routes[i]) >> 20 & (table.size() - 1);
+    while (table[slot] != kFree && !is_same(routes[table[slot]], routes[i]))
+      slot = (slot + 1) & (table.size() - 1);
+    if (table[slot] == kFree)
+      table[slot] = i;
+    else
+      found.push_back(i);
+  }
+  return found;
+}
+
 class Validator {
  public:
-  explicit Validator(const Config& config) : config_(config) {
+  explicit Validator(const Config& config) : config_(config), lookup_(config) {
     for (const GroupConfig& group : config.groups) {
       Families families;
       for (const ServerConfig& server : group.servers)
@@ -30,7 +62,11 @@ class Validator {
 
   std::vector<Problem> run() && {
     check_engine();
+    check_cache();
     check_groups();
+    check_sets();
+    check_schedules();
+    check_country_groups();
     check_tables();
     check_policies();
     return std::move(problems_);
@@ -41,7 +77,7 @@ class Validator {
   struct Families {
     bool v4 = false, v6 = false;
   };
-  using Names = std::map<std::string_view, Families>;
+  using Known = std::unordered_map<std::string_view, Families>;
 
   void add(Path path, std::string message, std::string remedy = {}) {
     problems_.push_back({std::move(path), std::move(message), std::move(remedy)});
@@ -57,6 +93,24 @@ class Validator {
           "use \"prerouting\", \"output\" or both");
     if (auto layout = make_mark_layout(engine.mark.mask); !layout)
       add({"engine", "mark_mask"}, layout.error().message);
+    const Path path{"engine", "on_no_route"};
+    if (const auto* group = std::get_if<ToGroup>(&engine.on_no_route))
+      check_reference(group->name, path, "group", groups_);
+    else
+      check_action(std::get<Action>(engine.on_no_route), path);
+  }
+
+  void check_action(Action action, Path path) {
+    if (action == Action::Steer)
+      add(std::move(path), "`steer` needs a group", "name the group instead");
+  }
+
+  void check_cache() {
+    const CacheConfig& cache = config_.cache;
+    if (cache.entries > kCacheEntriesMax)
+      add({"cache", "entries"}, format("a cache has {} entries at most", kCacheEntriesMax));
+    if (cache.route_entries.value_or(0) > kCacheEntriesMax)
+      add({"cache", "route_entries"}, format("a cache has {} entries at most", kCacheEntriesMax));
   }
 
   void check_groups() {
@@ -110,80 +164,194 @@ class Validator {
     }
   }
 
+  void check_sets() {
+    std::set<std::string_view> seen;
+    for (const SetConfig& set : config_.sets) {
+      const Path path{"set", set.name};
+      check_name(set.name, path, "set");
+      if (!seen.insert(set.name).second) add(path, format("set `{}` is defined twice", set.name));
+      if (set.prefixes.empty())
+        add(path, format("set `{}` has no prefixes", set.name),
+            "add `prefixes = [ ... ]` or `files = [ ... ]`");
+    }
+  }
+
+  void check_schedules() {
+    std::set<std::string_view> seen;
+    for (const ScheduleConfig& schedule : config_.schedules) {
+      const Path path{"schedule", schedule.name};
+      check_name(schedule.name, path, "schedule");
+      if (!seen.insert(schedule.name).second)
+        add(path, format("schedule `{}` is defined twice", schedule.name));
+      if (const auto known = check_timezone(schedule.timezone); !known)
+        add(with(path, "timezone"), known.error().message);
+      if (schedule.windows.empty())
+        add(path, format("schedule `{}` has no windows", schedule.name), "add `windows = [ ... ]`");
+      for (std::size_t i = 0; i < schedule.windows.size(); ++i)
+        check_window(schedule.windows[i], with(with(path, "windows"), element(i)));
+    }
+  }
+
+  void check_window(const Window& window, const Path& path) {
+    constexpr std::chrono::minutes kDay{24 * 60};
+    if (window.days == 0 || window.days > kEveryDay)
+      add(with(path, "days"), "a window is on one day of the week at least");
+    if (window.from < std::chrono::minutes(0) || window.from >= kDay)
+      add(with(path, "from"), "a window starts at 00:00 to 23:59");
+    if (window.to <= std::chrono::minutes(0) || window.to > kDay)
+      add(with(path, "to"), "a window ends at 00:01 to 24:00");
+  }
+
+  void check_country_groups() {
+    for (const auto& [name, members] : config_.country_groups) {
+      const Path path{"geoip", "groups", name};
+      check_name(name, path, "group of countries");
+      if (members.empty()) add(path, format("group `{}` has no countries", name));
+      if (!config_.countries) continue;
+      if (const auto ids = config_.countries->resolve(name, config_.country_groups); !ids)
+        add(path, ids.error().message);
+    }
+  }
+
   void check_tables() {
     std::set<std::string_view> seen;
+    std::size_t routes = 0;
     for (const TableConfig& table : config_.tables) {
       const Path path{"table", table.name};
       check_name(table.name, path, "table");
       if (!seen.insert(table.name).second)
         add(path, format("table `{}` is defined twice", table.name));
-      for (std::size_t i = 0; i < table.routes.size(); ++i) {
-        Path route = path;
-        route.insert(route.end(), {"routes", element(i)});
-        check_route(table.routes[i], route);
-      }
+      if (table.default_group)
+        check_reference(*table.default_group, with(path, "default_group"), "group", groups_);
+      for (std::size_t i = 0; i < table.routes.size(); ++i) check_route(table, i);
+      for (const std::size_t i : repeated(table.routes))
+        add(route_path(table, i),
+            format("the route to {} is there twice", to_string(table.routes[i].prefix)),
+            "give the second another metric, or the first more weight");
+      routes += table.routes.size();
     }
+    if (routes > kRoutesMax)
+      add({"table"},
+          format("{} routes are more than the {} that are supported", routes, kRoutesMax));
   }
 
-  void check_route(const RouteConfig& route, const Path& path) {
-    check_reference(route.group, with(path, "group"), "group", groups_);
-    const auto group = groups_.find(route.group);
-    if (group == groups_.end()) return;
+  static Path route_path(const TableConfig& table, std::size_t index) {
+    return {"table", table.name, "routes", element(index)};
+  }
+
+  void check_route(const TableConfig& table, std::size_t index) {
+    const RouteConfig& route = table.routes[index];
+    if (route.weight < kWeightMin || route.weight > kWeightMax)
+      add(with(route_path(table, index), "weight"),
+          format("a weight is {} to {}", kWeightMin, kWeightMax));
+    const auto* target = std::get_if<ToGroup>(&route.target);
+    if (!target) {
+      if (std::get<Action>(route.target) == Action::Steer)
+        check_action(Action::Steer, with(route_path(table, index), "action"));
+      return;
+    }
+    const auto group = groups_.find(target->name);
+    if (group == groups_.end()) {
+      check_reference(target->name, with(route_path(table, index), "group"), "group", groups_);
+      return;
+    }
     const auto [v4, v6] = group->second;
     const bool is_v4 = route.prefix.address.family == Family::V4;
     if ((v4 || v6) && !(is_v4 ? v4 : v6))
-      add(with(path, "group"), format("group `{}` has no {} server for {}", route.group,
-                                      is_v4 ? "IPv4" : "IPv6", to_string(route.prefix)));
+      add(with(route_path(table, index), "group"),
+          format("group `{}` has no {} server for {}", target->name, is_v4 ? "IPv4" : "IPv6",
+                 to_string(route.prefix)));
   }
 
   void check_policies() {
-    std::set<std::string_view> seen;
+    std::unordered_map<std::string_view, bool> seen;
+    std::size_t rules = 0;
     for (std::size_t i = 0; i < config_.policies.size(); ++i) {
       const PolicyConfig& policy = config_.policies[i];
-      const Path path{"policy", element(i)};
-      check_name(policy.name, with(path, "name"), "policy");
-      if (!seen.insert(policy.name).second)
-        add(with(path, "name"), format("policy `{}` is defined twice", policy.name));
-      if (const auto* group = std::get_if<ToGroup>(&policy.target))
-        check_reference(group->name, with(path, "group"), "group", groups_);
-      if (const auto* table = std::get_if<ToTable>(&policy.target))
-        check_reference(table->name, with(path, "table"), "table", tables_);
+      rules += std::max<std::size_t>(1, policy.match.size());
+      check_policy_name(policy, i);
+      if (!seen.emplace(policy.name, true).second)
+        add({"policy", element(i), "name"}, format("policy `{}` is defined twice", policy.name));
+      if (const auto* group = std::get_if<ToGroup>(&policy.target)) {
+        if (!groups_.contains(group->name))
+          check_reference(group->name, {"policy", element(i), "group"}, "group", groups_);
+      } else if (const auto* table = std::get_if<ToTable>(&policy.target)) {
+        if (!tables_.contains(table->name))
+          check_reference(table->name, {"policy", element(i), "table"}, "table", tables_);
+      } else if (std::get<Action>(policy.target) == Action::Steer) {
+        check_action(Action::Steer, {"policy", element(i), "action"});
+      }
+      for (std::size_t k = 0; k < policy.match.size(); ++k) check_match(policy.match[k], i, k);
+    }
+    if (rules > kRulesMax)
+      add({"policy"},
+          format("{} policies and alternatives are more than the {} that are supported", rules,
+                 kRulesMax),
+          "name many prefixes by one set");
+  }
+
+  void check_policy_name(const PolicyConfig& policy, std::size_t index) {
+    if (!is_name(policy.name))
+      check_name(policy.name, {"policy", element(index), "name"}, "policy");
+  }
+
+  void check_match(const Match& match, std::size_t policy, std::size_t alternative) {
+    const auto path = [&](const Criterion& criterion) {
+      return Path{"policy", element(policy), "match", element(alternative), criterion.field->name};
+    };
+    for (const Criterion& criterion : match) {
+      if (criterion.any.empty() && criterion.none.empty())
+        add(path(criterion), format("`{}` must have at least one value", criterion.field->name));
+      const auto is_again = [&](const Criterion& other) {
+        return &other < &criterion && other.field == criterion.field;
+      };
+      if (std::any_of(match.begin(), match.end(), is_again))
+        add(path(criterion), format("`{}` is there twice", criterion.field->name));
+      for (const auto* values : {&criterion.any, &criterion.none})
+        for (const Value& value : *values)
+          if (const auto* name = std::get_if<std::string>(&value))
+            if (const auto known = lookup_.check(*criterion.field, *name); !known)
+              add(path(criterion), known.error().message,
+                  config_.countries || !is_country(criterion)
+                      ? ""
+                      : "add [geoip] with `country = \"FILE.mmdb\"`");
     }
   }
 
+  static bool is_country(const Criterion& criterion) { return criterion.field->number != nullptr; }
+
+  static bool is_name(std::string_view name) {
+    const auto is_letter = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    };
+    return !name.empty() && name.size() <= 63 && name.front() != '_' && name.front() != '-' &&
+           std::all_of(name.begin(), name.end(), is_letter);
+  }
+
   void check_name(const std::string& name, Path path, const char* what) {
-    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-    const bool good = !name.empty() && name.size() <= 63 && name.front() != '_' &&
-                      name.front() != '-' && name.find_first_not_of(kLetters) == std::string::npos;
-    if (!good)
+    if (!is_name(name))
       add(std::move(path), format("`{}` is not a name for a {}", printable(name), what),
           "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit");
   }
 
-  void check_reference(const std::string& name, Path path, const char* what, const Names& names) {
+  void check_reference(const std::string& name, Path path, const char* what, const Known& names) {
     if (names.contains(name)) return;
     std::vector<std::string_view> known;
-    // More suggestions than a person reads are not worth the search.
     if (problems_.size() < kSuggestionsMax)
       for (const auto& [each, families] : names) known.push_back(each);
+    std::sort(known.begin(), known.end());
     add(std::move(path), format("{} `{}` does not exist", what, printable(name)),
         suggestion(name, known));
   }
 
-  static std::string suggestion(std::string_view word, const std::vector<std::string_view>& names) {
-    if (const auto meant = nearest(word, names)) return format("did you mean `{}`?", *meant);
-    constexpr std::size_t kListMax = 20;
-    if (names.empty() || names.size() > kListMax) return {};
-    return format("there are: {}", join(names, ", "));
-  }
-
-  static Path with(Path path, const char* key) {
-    path.emplace_back(key);
+  static Path with(Path path, std::string key) {
+    path.push_back(std::move(key));
     return path;
   }
 
   const Config& config_;
-  Names groups_, tables_;
+  const Names lookup_;
+  Known groups_, tables_;
   std::vector<Problem> problems_;
 };
 

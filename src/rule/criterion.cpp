@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cassert>
 
 #include "field.hpp"
 #include "nfsteer/base/text.hpp"
@@ -6,24 +7,38 @@
 namespace nfsteer {
 namespace {
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  const auto number = parse_number(text);
-  if (!number || *number > 65535) return std::nullopt;
-  return static_cast<std::uint16_t>(*number);
+bool is_one_of(const std::vector<Value>& values, std::uint32_t number) noexcept {
+  return std::any_of(values.begin(), values.end(), [number](const Value& value) {
+    if (const auto* masked = std::get_if<Masked>(&value))
+      return (number & masked->mask) == masked->value;
+    const auto* interval = std::get_if<Interval>(&value);
+    return interval && interval->first <= number && number <= interval->last;
+  });
+}
+
+bool is_one_of(const std::vector<Value>& values, const Address& address) noexcept {
+  return std::any_of(values.begin(), values.end(), [&address](const Value& value) {
+    const auto* prefix = std::get_if<Prefix>(&value);
+    return prefix && prefix->contains(address);
+  });
+}
+
+bool is_one_of(const std::vector<Value>& values, const Activity& activity) noexcept {
+  return std::any_of(values.begin(), values.end(), [&activity](const Value& value) {
+    const auto* schedule = std::get_if<Interval>(&value);
+    if (!schedule) return false;
+    const std::size_t i = schedule->first;
+    return i / 64 < activity.schedules.size() && (activity.schedules[i / 64] >> i % 64 & 1) != 0;
+  });
+}
+
+template <typename Found>
+bool passes(const Criterion& criterion, const Found& found) noexcept {
+  return (criterion.any.empty() || is_one_of(criterion.any, found)) &&
+         !is_one_of(criterion.none, found);
 }
 
 }  // namespace
-
-Result<Interval> parse_port_interval(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = parse_port(text.substr(0, dash));
-  const auto last = dash == std::string_view::npos ? first : parse_port(text.substr(dash + 1));
-  if (!first || !last)
-    return fail(format("`{}` is not a port or a range of ports: 0 to 65535", printable(text)));
-  if (*first > *last)
-    return fail(format("the range `{}` runs backward: {}-{}", printable(text), *last, *first));
-  return Interval{*first, *last};
-}
 
 std::span<const Field> fields() noexcept {
   static const Field kFields[] = {
@@ -42,28 +57,25 @@ const Field* find_field(std::string_view name) noexcept {
 }
 
 Result<void> Criterion::add(std::string_view value) {
-  if (field->address) {
-    auto prefix = parse_prefix(value);
-    if (!prefix) return tl::unexpected(std::move(prefix.error()));
-    prefixes.push_back(*prefix);
-  } else {
-    auto interval = field->parse_interval(value);
-    if (!interval) return tl::unexpected(std::move(interval.error()));
-    intervals.push_back(*interval);
-  }
-  return {};
+  const bool negated = value.starts_with('!');
+  return field->parse(value.substr(negated ? 1 : 0), negated ? none : any);
 }
 
-bool Criterion::matches(const Flow& flow) const noexcept {
+bool Criterion::matches(const Subject& subject) const noexcept {
   if (field->address) {
-    const Address& address = field->address(flow);
-    return std::any_of(prefixes.begin(), prefixes.end(),
-                       [&](const Prefix& prefix) { return prefix.contains(address); });
+    const Address* address = field->address(subject);
+    return address && passes(*this, *address);
   }
-  const auto number = field->number(flow);
-  return number && std::any_of(intervals.begin(), intervals.end(), [&](const Interval& interval) {
-           return interval.first <= *number && *number <= interval.last;
-         });
+  if (field->number) {
+    const auto number = field->number(subject);
+    return number && passes(*this, *number);
+  }
+  return passes(*this, subject.activity);
+}
+
+bool matches(const Match& match, const Subject& subject) noexcept {
+  return std::all_of(match.begin(), match.end(),
+                     [&](const Criterion& criterion) { return criterion.matches(subject); });
 }
 
 }  // namespace nfsteer

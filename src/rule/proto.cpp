@@ -4,10 +4,11 @@
 namespace nfsteer {
 namespace {
 
-Result<Interval> parse(std::string_view text) {
+Result<void> parse(std::string_view text, std::vector<Value>& values) {
   const auto number = parse_protocol(text);
   if (!number) return fail(format("`{}` is not a protocol", printable(text)));
-  return Interval{*number, *number};
+  values.emplace_back(Interval{*number, *number});
+  return {};
 }
 
 }  // namespace
@@ -15,10 +16,10 @@ Result<Interval> parse(std::string_view text) {
 const Field k_proto{
     .name = "proto",
     .expects = "a protocol such as \"tcp\" or 6",
-    .number = [](const Flow& flow) noexcept -> std::optional<std::uint32_t> {
-      return flow.tuple.protocol;
+    .parse = parse,
+    .number = [](const Subject& subject) noexcept -> FieldNumber {
+      return subject.flow.tuple.protocol;
     },
-    .parse_interval = parse,
 };
 
 }  // namespace nfsteer

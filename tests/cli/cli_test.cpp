@@ -44,8 +44,10 @@ TEST_CASE("wrong usage: exit code 2, nothing on stdout, one line that says why")
   } cases[] = {
       {{"chek"}, "there is no command `chek`: did you mean `check`?"},
       {{"chek", "x.toml", "-q"}, "there is no command `chek`: did you mean `check`?"},
-      {{"xyzzy"}, "there is no command `xyzzy`: there are run, check, ruleset, status, flush"},
-      {{"\033[2J"}, "there is no command `\\x1b[2J`: there are run, check, ruleset, status, flush"},
+      {{"xyzzy"},
+       "there is no command `xyzzy`: there are run, check, ruleset, status, explain, flush"},
+      {{"\033[2J"},
+       "there is no command `\\x1b[2J`: there are run, check, ruleset, status, explain, flush"},
       {{"--bogus"}, "The following argument was not expected: --bogus"},
       {{"status", "--bogus"}, "The following argument was not expected: --bogus"},
       {{"check"}, "FILE is required"},

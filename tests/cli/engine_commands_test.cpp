@@ -50,8 +50,8 @@ TEST_CASE("status: nothing to show is said, or left out") {
         "cache    entries 0   hits 0   misses 0   evictions 0\n");
 
   status.queues = {{.queue = 5, .errors = {{"enobufs", 0}}}};
-  status.groups = test::sample_status().groups;
-  status.groups[0].selected = 0;
+  status.counted.groups = test::sample_status().counted.groups;
+  status.counted.groups[0].selected = 0;
   const std::string text = status_text(status);
   CHECK(text.find("queues   5   waiting") != text.npos);
   CHECK(text.find("errors   none") != text.npos);

@@ -1,4 +1,6 @@
 // The messages of broken rules files, and the rules files that must load.
+// tests/check/NAME.toml and the files that it names are broken in the ways that
+// NAME.expected has the messages for.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -7,7 +9,9 @@
 #include <set>
 #include <string>
 
+#include "../geo/mmdb.hpp"
 #include "nfsteer/config.hpp"
+#include "rules_text.hpp"
 
 using namespace nfsteer;
 namespace fs = std::filesystem;
@@ -37,11 +41,43 @@ std::string messages(const LoadResult& result) {
   return text;
 }
 
+// The working folder, for as long as it lives.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const fs::path& path) : before_(fs::current_path()) {
+    fs::current_path(path);
+  }
+  ~WorkingFolder() { fs::current_path(before_); }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+
+ private:
+  fs::path before_;
+};
+
+// rules/example.toml with the lines that need a file, and those files.
+Config example_with_files() {
+  const testing::TemporaryFolder folder;
+  std::ifstream example(kSource / "rules/example.toml");
+  std::string text;
+  for (std::string line; std::getline(example, line); text += '\n')
+    text += line.starts_with('#') && !line.starts_with("# ") && line != "#" ? line.substr(1) : line;
+  folder.write("example.toml", text);
+  folder.write("office.txt", "203.0.113.0/24  # the branch\n");
+  folder.write("routes.txt", "10.30.0.0/16 dns 10 2\n10.31.0.0/16 @drop\n");
+  folder.write("country.mmdb", testing::write_mmdb({{*parse_prefix("192.0.2.0/24"),
+                                                     testing::mmdb::country("DE", "EU", true)}}));
+  LoadResult result = load_config(folder / "example.toml");
+  REQUIRE_MESSAGE(std::holds_alternative<Config>(result), messages(result));
+  return std::get<Config>(std::move(result));
+}
+
 }  // namespace
 
 TEST_CASE("broken rules files: the messages of FILE.toml are FILE.expected") {
   const auto files = toml_files(kSource / "tests/check");
-  CHECK(files.size() >= 10);
+  CHECK(files.size() >= 15);
+  const WorkingFolder here(kSource / "tests/check");
   for (const fs::path& path : files) {
     CAPTURE(path);
     fs::path expected = path;
@@ -65,7 +101,7 @@ TEST_CASE("all files of rules/ load") {
   }
 }
 
-TEST_CASE("rules/example.toml gives the defaults of [engine] and names all targets") {
+TEST_CASE("rules/example.toml gives the defaults of [engine] and [cache], and names all targets") {
   const LoadResult result = load_config(kSource / "rules/example.toml");
   const auto* config = std::get_if<Config>(&result);
   REQUIRE(config);
@@ -78,18 +114,32 @@ TEST_CASE("rules/example.toml gives the defaults of [engine] and names all targe
   CHECK(config->engine.copy_bytes == nothing.engine.copy_bytes);
   CHECK(config->engine.bypass == nothing.engine.bypass);
   CHECK(config->engine.on_bad_packet == nothing.engine.on_bad_packet);
+  CHECK(config->engine.on_no_route == nothing.engine.on_no_route);
+  CHECK(config->cache.entries == nothing.cache.entries);
+  CHECK(config->cache.route_entries == nothing.cache.route_entries);
+  CHECK(config->cache.timeout_s == nothing.cache.timeout_s);
 
   std::set<std::size_t> kinds;
   for (const PolicyConfig& policy : config->policies) kinds.insert(policy.target.index());
-  CHECK(kinds.size() == std::variant_size_v<Target>);
+  CHECK(kinds.size() == std::variant_size_v<PolicyTarget>);
 }
 
 TEST_CASE("rules/example.toml has every criterion") {
-  const LoadResult result = load_config(kSource / "rules/example.toml");
-  const auto* config = std::get_if<Config>(&result);
-  REQUIRE(config);
+  const Config config = example_with_files();
   std::set<const Field*> used;
-  for (const PolicyConfig& policy : config->policies)
-    for (const Criterion& criterion : policy.match) used.insert(criterion.field);
+  for (const PolicyConfig& policy : config.policies)
+    for (const Match& match : policy.match)
+      for (const Criterion& criterion : match) used.insert(criterion.field);
   CHECK(used.size() == fields().size());
+}
+
+TEST_CASE("rules/example.toml with the files that it names") {
+  const Config config = example_with_files();
+  CHECK(config.sets.front().prefixes.size() == 3);
+  CHECK(config.countries->records().size() == 2);
+  CHECK(config.country_groups.size() == 2);
+  const auto& routes = config.tables.front().routes;
+  CHECK(routes[routes.size() - 2] ==
+        RouteConfig{*parse_prefix("10.30.0.0/16"), ToGroup{"dns"}, 10, 2});
+  CHECK(routes.back() == RouteConfig{*parse_prefix("10.31.0.0/16"), Action::Drop, 0, 1});
 }

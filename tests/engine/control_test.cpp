@@ -79,7 +79,7 @@ TEST_CASE("control socket: each call of the client") {
 
   const auto status = client.status();
   REQUIRE(status);
-  CHECK(status->groups[0].servers[1].address == "2001:db8:2::1");
+  CHECK(status->counted.groups[0].servers[1].address == "2001:db8:2::1");
   const auto json = client.status_json();
   REQUIRE(json);
   CHECK(json->starts_with("{\n  \"schema\": 1,\n"));
@@ -113,11 +113,11 @@ TEST_CASE("control socket: several requests on one connection") {
 
 TEST_CASE("control socket: a status of 4,000 servers") {
   test::ServedSocket socket;
-  const ServerStatus server = socket.control.answer.groups[0].servers[0];
-  socket.control.answer.groups[0].servers.assign(4'000, server);
+  const ServerStatistics server = socket.control.answer.counted.groups[0].servers[0];
+  socket.control.answer.counted.groups[0].servers.assign(4'000, server);
   const auto status = Client(socket.path()).status();
   REQUIRE(status);
-  CHECK(status->groups[0].servers.size() == 4'000);
+  CHECK(status->counted.groups[0].servers.size() == 4'000);
 }
 
 // The kernel tells the server the uid that a thread has when it connects.
@@ -157,6 +157,29 @@ TEST_CASE("control socket: SIGTERM and SIGINT end the loop, and so does stop()")
   }
 }
 
+TEST_CASE("control server: acts whenever a watched descriptor is readable, also after a failure") {
+  test::TemporaryDirectory directory;
+  test::FakeControl control;
+  auto listener = listen_control(directory.file("control.sock"));
+  REQUIRE(listener);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const Fd reader(ends[0]), writer(ends[1]);
+  REQUIRE(::write(writer.get(), "abc", 3) == 3);
+
+  ControlServer server(*std::move(listener), control);
+  std::string seen;
+  server.watch(reader.get(), [&] {
+    char next = 0;
+    REQUIRE(::read(reader.get(), &next, 1) == 1);
+    seen += next;
+    if (next == 'b') throw std::runtime_error("a library failed");
+    if (next == 'c') server.stop();
+  });
+  server.run();
+  CHECK(seen == "abc");
+}
+
 // ---- hostile clients ----------------------------------------------------------
 
 TEST_CASE("control socket: garbage gets one answer and the door") {
@@ -183,8 +206,8 @@ TEST_CASE("control socket: 100 MB without an end are cut") {
 
 TEST_CASE("control socket: who is silent, stops in the middle or never reads is dropped") {
   test::ServedSocket socket(50ms);
-  const ServerStatus server = socket.control.answer.groups[0].servers[0];
-  socket.control.answer.groups[0].servers.assign(4'000, server);
+  const ServerStatistics server = socket.control.answer.counted.groups[0].servers[0];
+  socket.control.answer.counted.groups[0].servers.assign(4'000, server);
 
   const RawClient silent(socket.path()), half(socket.path()), unread(socket.path());
   half.send(kStatusRequest.substr(0, 10));

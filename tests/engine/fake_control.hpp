@@ -50,7 +50,12 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// A status with a value in every place, no two alike.
+inline Time moment(const char* text) {
+  return parse_moment(text, Time()).value();
+}
+
+// A status with a value in every place, no two alike. What is told as an age lies
+// in the future, so that it is none.
 inline Status sample_status() {
   return {
       .version = "0.1.0",
@@ -75,17 +80,51 @@ inline Status sample_status() {
                   .passed = 3,
                   .errors = {{"truncated_ip", 1}},
                   .waiting = 2}},
-      .groups = {{.name = "web",
-                  .algorithm = "weighted",
-                  .requests = 76,
-                  .selected = 75,
-                  .failed = 1,
-                  .servers = {{"web1", "10.2.0.1", 8080, 1, 100, "up", 50},
-                              {"web6", "2001:db8:2::1", 8081, 2, 49, "up", 25},
-                              {"any", "10.2.0.3", std::nullopt, 3, 1, "up", 0}}}},
-      .policies = {{.name = "api", .priority = -200, .packets = 11, .bytes = 660}},
-      .tables = {{.name = "main", .priority = 101, .routes = 9}},
-      .cache = {.entries = 41, .hits = 42, .misses = 43, .evictions = 44},
+      .counted = {.groups = {{.name = "web",
+                              .algorithm = "weighted",
+                              .requests = 76,
+                              .selected = 75,
+                              .failed = 1,
+                              .servers = {{"web1", "10.2.0.1", 8080, 1, 100, "up", 50},
+                                          {"web6", "2001:db8:2::1", 8081, 2, 49, "up", 25},
+                                          {"any", "10.2.0.3", std::nullopt, 3, 1, "up", 0}}}},
+                  .policies = {{"api", -200, false, 11, 660, moment("2126-11-27T22:10:00Z")},
+                               {"trial", 5, true, 12, 720, std::nullopt}},
+                  .tables = {{"main",
+                              101,
+                              9,
+                              {{"10.9.9.0/24", "web", 6, 2, 14, 840},
+                               {"2001:db8:9::/48", "drop", 0, 1, 13, 780}}},
+                             {"spare", -1, 0, {}}},
+                  .schedules = {{"office", true, moment("2026-11-27T16:00:00Z")},
+                                {"never", false, std::nullopt}},
+                  .cache = {.entries = 41, .hits = 42, .misses = 43, .evictions = 44},
+                  .route_cache = {.entries = 45, .hits = 46, .misses = 47, .evictions = 48}},
+  };
+}
+
+// An explanation with a value in every place, no two alike.
+inline Explanation sample_explanation() {
+  return {
+      .flow = "tcp 192.0.2.7:40000 -> 203.0.113.10:443",
+      .at = "2026-11-27T22:10:00Z",
+      .action = "steer",
+      .policy = "api",
+      .table = "main",
+      .route = RouteTaken{"203.0.113.0/24", 10, 2},
+      .group = "web",
+      .server = "web/web1",
+      .address = "10.2.0.1",
+      .port = 8080,
+      .mark = 0x0010'0000,
+      .mark_mask = 0xfff0'0000,
+      .failed_group = "six",
+      .kernel = "ct mark 0x00100000/0xfff00000, dnat to 10.2.0.1:8080",
+      .steps = {{"policy", "ssh", "no match", "dport 443 is not 22"},
+                {"policy", "api", "taken", "proto tcp"}},
+      .policies_left_out = 11,
+      .policies_not_reached = 12,
+      .routes_left_out = 13,
   };
 }
 
@@ -94,6 +133,14 @@ class FakeControl : public Control {
   Status status() override {
     if (broken) throw std::runtime_error("a library failed");
     return answer;
+  }
+  Result<Explanation> explain(const FlowQuestion& question) override {
+    asked = "explain " + question.flow;
+    for (const FlowOption& option : kFlowOptions)
+      if (const auto& value = question.*option.value)
+        asked += std::string(" ") + option.name + "=" + *value;
+    if (question.flow.empty()) return fail("which flow?");
+    return sample_explanation();
   }
   void flush_cache() override { asked = "cache"; }
   void flush_stats() override { asked = "stats"; }

@@ -87,15 +87,61 @@ constexpr const char* kSample = R"({
     {
       "name": "api",
       "priority": -200,
+      "dry_run": false,
       "packets": 11,
-      "bytes": 660
+      "bytes": 660,
+      "last_match": "2126-11-27T22:10:00Z"
+    },
+    {
+      "name": "trial",
+      "priority": 5,
+      "dry_run": true,
+      "packets": 12,
+      "bytes": 720,
+      "last_match": null
     }
   ],
   "tables": [
     {
       "name": "main",
       "priority": 101,
-      "routes": 9
+      "routes": 9,
+      "used": [
+        {
+          "prefix": "10.9.9.0/24",
+          "target": "web",
+          "metric": 6,
+          "weight": 2,
+          "packets": 14,
+          "bytes": 840
+        },
+        {
+          "prefix": "2001:db8:9::/48",
+          "target": "drop",
+          "metric": 0,
+          "weight": 1,
+          "packets": 13,
+          "bytes": 780
+        }
+      ]
+    },
+    {
+      "name": "spare",
+      "priority": -1,
+      "routes": 0,
+      "used": []
+    }
+  ],
+  "schedules": [
+    {
+      "name": "office",
+      "active": true,
+      "next_change": "2026-11-27T16:00:00Z"
+    },
+    {
+      "name": "never",
+      "active": false,
+      "next_change": null
     }
   ],
   "cache": {
@@ -103,6 +149,12 @@ constexpr const char* kSample = R"({
     "hits": 42,
     "misses": 43,
     "evictions": 44
+  },
+  "route_cache": {
+    "entries": 45,
+    "hits": 46,
+    "misses": 47,
+    "evictions": 48
   }
 })";
 
@@ -116,13 +168,15 @@ TEST_CASE("status: read back as it was written") {
   const auto status = status_from_json(*json);
   REQUIRE_MESSAGE(status, status.error().message);
   CHECK(json_text(status_to_json(*status), 2) == kSample);
-  CHECK(status->groups[0].servers[2].port == std::nullopt);
+  CHECK(status->counted.groups[0].servers[2].port == std::nullopt);
+  CHECK(status->counted.policies[0].last_match == test::moment("2126-11-27T22:10:00Z"));
+  CHECK(status->counted.policies[1].last_match == std::nullopt);
   CHECK(status->queues[0].errors.at("truncated_ip") == 4);
 }
 
 TEST_CASE("status: empty lists stay lists") {
   const std::string text = json_text(status_to_json(Status{}));
-  for (const char* name : {"queues", "groups", "policies", "tables"})
+  for (const char* name : {"queues", "groups", "policies", "tables", "schedules"})
     CHECK(text.find(format("\"{}\":[]", name)) != text.npos);
 }
 
@@ -134,6 +188,9 @@ TEST_CASE("status: what is not one is refused") {
       {R"({"schema": 2})", "schema 2"},       {R"({"schema": null})", "schema"},
       {R"({"engine": null})", "engine"},      {R"({"engine": {"pid": "x"}})", "must be number"},
       {R"({"queues": {}})", "must be array"}, {R"({"cache": {"hits": null}})", "hits"},
+      {R"({"route_cache": null})", "route_cache"}, {R"({"tables": [{"name": "x"}]})", "priority"},
+      {R"({"schedules": [{"name": "x", "active": true, "next_change": "soon"}]})", "not a time"},
+      {R"({"schedules": [{"name": "x", "active": true, "next_change": 5}]})", "must be string"},
   };
   for (const auto& row : cases) {
     CAPTURE(row.change);

@@ -10,7 +10,7 @@ inline Address address(std::string_view text) {
 }
 
 // Two families, servers with and without a port, a group behind the router's
-// own address, ranges that touch.
+// own address, ranges that touch, and all that can become of flows in a fallback.
 inline netlink::Ruleset sample() {
   netlink::Ruleset ruleset;
   ruleset.queue_count = 2;
@@ -30,12 +30,20 @@ inline netlink::Ruleset sample() {
       {"web", Family::V4, {{1, 100}, {2, 50}}},
       {"web", Family::V6, {{4, 1}, {5, 1}}},
       {"snat", Family::V4, {{3, 1}}},
+      {"drop", Family::V4, {{0, 1, Action::Drop}}},
+      {"reject", Family::V6, {{0, 1, Action::Reject}}},
+      {"shared.5",
+       Family::V4,
+       {{3, 7}, {0, 1, Action::Accept}, {0, 2, Action::Drop}, {0, 3, Action::Reject}}},
   };
   ruleset.fallback = {
       {address("10.9.9.0"), address("10.9.9.8"), 0},
       {address("10.9.9.9"), address("10.9.9.9"), 2},
       {address("10.9.9.10"), address("10.9.9.255"), 0},
+      {address("10.10.0.1"), address("10.10.0.1"), 3},
+      {address("10.10.0.2"), address("10.10.0.9"), 5},
       {address("2001:db8:9::9"), address("2001:db8:9::9"), 1},
+      {address("2001:db8:9::a"), address("2001:db8:9::f"), 4},
   };
   return ruleset;
 }

@@ -12,8 +12,8 @@
 
 #include "measure.hpp"
 #include "nfsteer/base/address.hpp"
+#include "nfsteer/base/lpm.hpp"
 #include "nfsteer/route.hpp"
-#include "route/lpm.hpp"
 
 namespace nfsteer::bench {
 
@@ -117,13 +117,34 @@ void bench_lpm(const std::string& name, const std::vector<Prefix>& prefixes) {
               built[0].median() * routes / 1e6, entries.size());
 }
 
-// As decide() uses it: each route a value of its own, both families, and the
-// route itself is read.
-inline void bench_table(const std::vector<Prefix>& prefixes) {
+// So many routes to each prefix, all of one metric.
+inline std::vector<Route> make_routes(const std::vector<Prefix>& prefixes, std::uint32_t to_each) {
   std::mt19937_64 random(3);
   std::vector<Route> routes;
   for (const Prefix& prefix : prefixes)
-    routes.push_back({prefix, static_cast<std::uint32_t>(random() % kNextHops), 0});
+    for (std::uint32_t i = 0; i < to_each; ++i) {
+      const auto group = static_cast<std::uint32_t>(random() % kNextHops);
+      routes.push_back({.prefix = prefix, .group = group, .identity = group});
+    }
+  return routes;
+}
+
+// As decide() uses it: each route a value of its own, both families, and the
+// route itself is read.
+inline auto lookups(const Table& table, const std::vector<Address>& keys) {
+  return [&] {
+    std::uint32_t sum = 0;
+    for (const Address& key : keys)
+      sum +=
+          table.routes()[*table.choose(table.best(key), key.low, [](const Route&) { return true; })]
+              .group;
+    return sum;
+  };
+}
+
+inline void bench_table(const std::vector<Prefix>& prefixes) {
+  std::mt19937_64 random(3);
+  std::vector<Route> routes = make_routes(prefixes, 1);
   const auto sorted =
       measure(routes.size(), [&] { return Table("sorted", 0, routes).routes().size(); });
   std::shuffle(routes.begin(), routes.end(), random);
@@ -133,19 +154,16 @@ inline void bench_table(const std::vector<Prefix>& prefixes) {
   const double before = bytes_in_use();
   const Table table("internet", 0, routes);
   const double bytes = bytes_in_use() - before;
+  const Table shared("shared", 0, make_routes(prefixes, 4));
   std::vector<Address> keys(kKeys);
   for (Address& key : keys) {
     const Prefix& prefix = routes[random() % routes.size()].prefix;
     key = prefix.last();
     key.low -= random() & (key.low - prefix.first().low);
   }
-  const auto looked_up = measure(kKeys, [&] {
-    std::uint32_t sum = 0;
-    for (const Address& key : keys)
-      sum += table.lookup(key, [](const Route&) { return true; })->group;
-    return sum;
-  });
+  const auto looked_up = measure(kKeys, lookups(table, keys), lookups(shared, keys));
   print_row("table/lookup", looked_up[0]);
+  print_row("table/lookup of 4 equal", looked_up[1]);
   const auto count = static_cast<double>(routes.size());
   std::printf("%-24s %.1f bytes a route, %.0f ms to build (%.0f ms of sorted routes); %zu routes\n",
               "table", bytes / count, shuffled[0].median() * count / 1e6,

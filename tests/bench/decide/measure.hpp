@@ -1,11 +1,16 @@
 // Time of short operations, to be compared within one run.
 #pragma once
 
+#include <linux/perf_event.h>
 #include <malloc.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -56,6 +61,33 @@ std::array<Times, sizeof...(Passes)> measure(std::size_t operations, Passes... p
 inline double bytes_in_use() {
   const auto info = mallinfo2();
   return static_cast<double>(info.uordblks + info.hblkhd);
+}
+
+// Of memory, by the whole process.
+inline double resident_bytes() {
+  std::size_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+// "812 instructions each", by the processor's counter, or that it has none for us.
+template <typename Pass>
+std::string instructions_text(Pass pass, std::size_t operations) {
+  perf_event_attr wanted{};
+  wanted.type = PERF_TYPE_HARDWARE;
+  wanted.size = sizeof wanted;
+  wanted.config = PERF_COUNT_HW_INSTRUCTIONS;
+  wanted.exclude_kernel = 1;
+  const long counter = ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, 0);
+  if (counter < 0) return "instructions: this machine counts none for programs";
+  std::uint64_t before = 0, after = 0;
+  const auto read_count = [counter](std::uint64_t& count) {
+    return ::read(static_cast<int>(counter), &count, sizeof count) == sizeof count;
+  };
+  const bool good = read_count(before) && (pass(), read_count(after));
+  ::close(static_cast<int>(counter));
+  if (!good || after == before) return "instructions: this machine counts none for programs";
+  return std::to_string((after - before) / operations) + " instructions each";
 }
 
 inline void print_heading() {

@@ -21,10 +21,20 @@
 #include <span>
 #include <vector>
 
+#include "nfsteer/base/address.hpp"
+
 namespace nfsteer {
 
 // An IPv6 address as a number. An IPv4 address is a std::uint32_t.
 __extension__ using Key128 = unsigned __int128;
+
+// The address as the key of its family's Lpm.
+constexpr std::uint32_t key4(const Address& address) noexcept {
+  return static_cast<std::uint32_t>(address.low);
+}
+constexpr Key128 key6(const Address& address) noexcept {
+  return Key128{address.high} << 64 | address.low;
+}
 
 // Constant after construction.
 template <typename Key>

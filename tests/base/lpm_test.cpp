@@ -1,4 +1,4 @@
-#include "route/lpm.hpp"
+#include "nfsteer/base/lpm.hpp"
 
 #include <doctest/doctest.h>
 

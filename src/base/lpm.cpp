@@ -1,4 +1,4 @@
-#include "lpm.hpp"
+#include "nfsteer/base/lpm.hpp"
 
 #include <array>
 #include <bit>

@@ -1,0 +1,238 @@
+// Decisions for many threads, while the configuration, the time and the machine's
+// interfaces change beside them; and what was counted meanwhile. Needs neither
+// privilege nor kernel: the engine is made of it, and so can other programs be.
+//
+//   nfsteer::Steering steering(2);              // for two threads
+//   steering.apply(config);                     // a nfsteer::Config
+//   auto& decider = steering.decider(0);        // one thread's own
+//   decider.enter();
+//   nfsteer::Decision decision = decider.decide(flow, seconds);
+//   decider.leave();
+//
+// Every function says which thread may call it: a decider's own thread, or the
+// one control thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nfsteer/base/cache.hpp"
+#include "nfsteer/base/qsbr.hpp"
+#include "nfsteer/base/tally.hpp"
+#include "nfsteer/policy.hpp"
+
+namespace nfsteer {
+
+// ---- what deciders read -------------------------------------------------------
+
+// The names of the machine's interfaces, by index. Constant after construction.
+class InterfaceNames {
+ public:
+  InterfaceNames() = default;
+  explicit InterfaceNames(std::span<const std::pair<std::uint32_t, std::string>> interfaces);
+
+  // kNoInterface where there is no such index, as 0.
+  InterfaceKey find(std::uint32_t index) const noexcept;
+
+ private:
+  std::vector<std::pair<std::uint32_t, InterfaceKey>> keys_;  // ascending
+};
+
+// What one decider counts under one snapshot; indexes as in the snapshot.
+struct Tallies {
+  explicit Tallies(const Snapshot& snapshot);
+
+  struct PolicyTally {
+    Tally packets, bytes;
+    Tally last;  // seconds of the decider's clock, plus 1; 0: never
+  };
+  struct RouteTally {
+    Tally packets, bytes;
+  };
+  struct GroupTally {
+    Tally requests, failed;
+  };
+  std::vector<PolicyTally> policies;
+  std::vector<std::vector<RouteTally>> routes;  // by table
+  std::vector<GroupTally> groups;
+  std::vector<Tally> selected;  // by server id
+};
+
+// What one decider keeps under one snapshot: its own, but that others may read
+// the counters.
+struct Desk {
+  explicit Desk(const Snapshot& snapshot);
+
+  Tallies tallies;
+  Cache<TupleKey, Decision> memo;  // decisions, by flow
+  Cache<FlowKey, Decision> ways;   // find_way(), by what the snapshot reads
+};
+using Desks = std::vector<std::unique_ptr<Desk>>;  // by decider
+
+// All that a decision depends on beside the flow.
+struct World {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::shared_ptr<const Desks> desks;
+  Activity activity;
+  InterfaceNames interfaces;
+  std::uint64_t epoch = 0;  // another number where a decision may be another
+};
+
+// ---- one thread's decisions -----------------------------------------------------
+
+// Decides by the newest World, remembers, counts. One thread's own. Between
+// enter() and leave() nothing allocates, locks or waits.
+class Decider {
+ public:
+  Decider(Qsbr<World>& worlds, std::size_t number);
+
+  // Takes the newest World, which stays until leave().
+  const World& enter() noexcept;
+  void leave() noexcept { reader_.leave(); }
+
+  // The decision for the flow, which the first of its packets made: packets of
+  // one flow that come before the kernel knows it (UDP bursts, SYN retransmits)
+  // get the same. Counts the packet. `now_s` is a clock in seconds that never
+  // goes back. REQUIRES: between enter() and leave()
+  Decision decide(const Flow& flow, std::uint32_t now_s) noexcept;
+
+ private:
+  Decision find_way_by_cache(const Flow& flow, std::uint32_t now_s) noexcept;
+  void count_choice(const Decision& decision) noexcept;
+  void count_packet(const Decision& decision, const Flow& flow, std::uint32_t now_s) noexcept;
+  void count_match(std::uint32_t policy, const Flow& flow, std::uint32_t now_s) noexcept;
+  void count_dry_runs(const Decision& decision, const Flow& flow, std::uint32_t now_s) noexcept;
+
+  Qsbr<World>::Reader reader_;
+  const std::size_t number_;
+  // Between enter() and leave():
+  const World* world_ = nullptr;
+  Desk* desk_ = nullptr;
+  std::uint64_t epoch_ = 0;  // of what the desk's caches hold
+};
+
+// ---- what was counted -------------------------------------------------------------
+
+struct ServerStatistics {
+  std::string name, address;
+  std::optional<std::uint16_t> port;
+  ServerId id = 0;
+  std::uint32_t weight = 1;
+  std::string state;           // "up"
+  std::uint64_t selected = 0;  // flows that it was chosen for
+};
+
+struct GroupStatistics {
+  std::string name, algorithm;
+  std::uint64_t requests = 0;  // flows for which the group was asked
+  std::uint64_t selected = 0;  // flows that got a server
+  std::uint64_t failed = 0;    // flows that found no server of their family
+  std::vector<ServerStatistics> servers;
+};
+
+struct PolicyStatistics {
+  std::string name;
+  std::int32_t priority = 0;
+  bool dry_run = false;
+  std::uint64_t packets = 0, bytes = 0;
+  std::optional<Time> last_match;
+};
+
+struct RouteStatistics {
+  std::string prefix;
+  std::string target;  // the group, or an action such as "drop"
+  std::uint32_t metric = 0, weight = 1;
+  std::uint64_t packets = 0, bytes = 0;
+};
+
+struct TableStatistics {
+  std::string name;
+  std::int32_t priority = 0;
+  std::uint64_t routes = 0;
+  std::vector<RouteStatistics> used;  // that counted a packet, by packets, kUsedRoutesMax at most
+};
+inline constexpr std::size_t kUsedRoutesMax = 100;
+
+struct ScheduleStatistics {
+  std::string name;
+  bool active = false;
+  std::optional<Time> next_change;  // none: never
+};
+
+struct Statistics {
+  std::vector<GroupStatistics> groups;
+  std::vector<PolicyStatistics> policies;
+  std::vector<TableStatistics> tables;
+  std::vector<ScheduleStatistics> schedules;
+  CacheCounts cache;        // decisions by flow
+  CacheCounts route_cache;  // ways by what the rules read
+};
+
+// Sums of Tallies.
+struct Totals;
+
+// ---- all of it ----------------------------------------------------------------------
+
+// The control thread's side. The deciders' threads have ended before it goes.
+class Steering {
+ public:
+  // For `deciders` threads. No policy, no table: every flow is accepted as it is,
+  // until apply().
+  explicit Steering(std::size_t deciders);
+  ~Steering();
+
+  // Compiles the configuration and puts it in force. What is wrong with it, and
+  // then all stays as it was; or nothing. Balancers' cursors, servers' ids and
+  // counters go on where the names are the same.
+  std::vector<Problem> apply(const Config& config, const KnownIds& known = {});
+
+  // Puts the schedules of that time in force, where that changes anything.
+  // Returns the time by which to call it again: Time::max() for never. To be
+  // called after the clock was set, too.
+  Time set_time(Time now);
+  void set_interfaces(InterfaceNames interfaces);
+  // Every decider forgets what it remembers.
+  void flush_cache();
+
+  const Snapshot& snapshot() const noexcept { return *worlds_.latest().snapshot; }
+  const World& world() const noexcept { return worlds_.latest(); }
+  // Worlds that were replaced and that a decider may still read.
+  std::size_t worlds_left() { return worlds_.reclaim(); }
+
+  // The sums of all deciders' counts since the last reset. `now_s` is the time
+  // by the deciders' clock.
+  Statistics statistics(std::uint32_t now_s);
+  void reset_statistics();
+
+  // REQUIRES: number < the number of deciders. Any thread.
+  Decider& decider(std::size_t number) { return *deciders_[number]; }
+
+ private:
+  // What was counted under a snapshot that was replaced.
+  struct Retired {
+    std::shared_ptr<const Snapshot> snapshot;
+    std::shared_ptr<const Desks> desks;
+  };
+
+  void publish(World world);
+  void know(const KnownIds& known);
+  void settle();
+  Totals counted(const Retired& retired) const;
+  Totals totals();
+
+  GroupStates states_;
+  KnownIds known_;
+  Qsbr<World> worlds_;
+  std::vector<std::unique_ptr<Decider>> deciders_;
+  std::vector<Retired> retired_;
+  std::unique_ptr<Totals> carried_;   // of earlier snapshots, by the names of this one
+  std::unique_ptr<Totals> baseline_;  // what reset_statistics() has set aside
+  Time now_ = Time::min();
+};
+
+}  // namespace nfsteer

@@ -1,0 +1,65 @@
+// The network interfaces, and word of their changes (rtnetlink(7)).
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "nfsteer/netlink.hpp"
+#include "socket.hpp"
+
+namespace nfsteer::netlink {
+namespace {
+
+using Interface = std::pair<std::uint32_t, std::string>;
+
+int read_name(const nlattr* attribute, void* name) {
+  if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
+    *static_cast<std::string*>(name) = mnl_attr_get_str(attribute);
+  return MNL_CB_OK;
+}
+
+void read_interface(std::vector<Interface>& interfaces, const nlmsghdr& message) {
+  const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  std::string name;
+  mnl_attr_parse(&message, sizeof(ifinfomsg), read_name, &name);
+  interfaces.emplace_back(static_cast<std::uint32_t>(header->ifi_index), std::move(name));
+}
+
+}  // namespace
+
+Result<std::vector<Interface>> interfaces() {
+  alignas(nlmsghdr) std::array<char, 256> bytes{};
+  nlmsghdr* message = mnl_nlmsg_put_header(bytes.data());
+  message->nlmsg_type = RTM_GETLINK;
+  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message->nlmsg_seq = 1;
+  mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
+  mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return dump<std::vector<Interface>>("listing interfaces", *message, read_interface,
+                                      NETLINK_ROUTE);
+}
+
+Result<Fd> open_interface_monitor() {
+  constexpr const char* kDoing = "watching interfaces";
+  Fd monitor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  if (!monitor) return tl::unexpected(netlink_error(kDoing, errno));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK;
+  if (::bind(monitor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return tl::unexpected(netlink_error(kDoing, errno));
+  return monitor;
+}
+
+void drain_interface_monitor(int monitor) noexcept {
+  // What does not fit is thrown away with the rest of its message. ENOBUFS tells,
+  // once, that messages were lost.
+  char byte = 0;
+  while (::recv(monitor, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS ||
+         errno == EINTR) {
+  }
+}
+
+}  // namespace nfsteer::netlink

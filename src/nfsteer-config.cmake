@@ -1,0 +1,11 @@
+# What find_package(nfsteer) needs: the libraries that nfsteer::nfsteer is linked with.
+include(CMakeFindDependencyMacro)
+find_dependency(fmt)
+find_dependency(spdlog)
+find_dependency(tl-expected)
+find_dependency(Threads)
+find_dependency(date)
+find_dependency(PkgConfig)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(MAXMINDDB REQUIRED IMPORTED_TARGET libmaxminddb)
+include(${CMAKE_CURRENT_LIST_DIR}/nfsteer-targets.cmake)

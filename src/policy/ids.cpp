@@ -1,0 +1,41 @@
+#include "ids.hpp"
+
+#include <cassert>
+
+#include "nfsteer/base/text.hpp"
+
+namespace nfsteer {
+
+ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server) {
+  return {format("{}/{}", group.name, server.name), server.address, server.port};
+}
+
+Ids::Ids(const Config& config, const KnownIds& known) : max_(config.engine.mark.server_max()) {
+  for (const GroupConfig& group : config.groups)
+    for (const ServerConfig& server : group.servers) keep(identity_of(group, server), known);
+  for (const GroupConfig& group : config.groups)
+    for (const ServerConfig& server : group.servers) give(identity_of(group, server), known);
+}
+
+void Ids::keep(const ServerIdentity& identity, const KnownIds& known) {
+  const auto found = known.servers.find(identity);
+  if (found == known.servers.end() || found->second == 0 || found->second > max_) return;
+  if (taken_.insert(found->second).second) ids_[identity] = found->second;
+}
+
+void Ids::give(const ServerIdentity& identity, const KnownIds& known) {
+  if (ids_.contains(identity)) return;
+  const ServerId id = lowest_free(known.in_use).value_or(lowest_free({}).value_or(0));
+  assert(id != 0 && "validate() counted the servers");
+  taken_.insert(id);
+  ids_[identity] = id;
+}
+
+std::optional<ServerId> Ids::lowest_free(const std::set<ServerId>& avoid) {
+  ServerId& from = avoid.empty() ? free_from_ : free_from_avoiding_;
+  for (; from <= max_; ++from)
+    if (!taken_.contains(from) && !avoid.contains(from)) return from;
+  return std::nullopt;
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,113 @@
+#include "nfsteer/steering.hpp"
+
+namespace nfsteer {
+namespace {
+
+// Below this many rules to find a flow's way costs no more than to remember it.
+constexpr std::size_t kRouteCachePays = 10'000;
+
+std::size_t route_entries(const Snapshot& snapshot) {
+  const bool pays = snapshot.rule_policies.size() > kRouteCachePays;
+  return snapshot.cache.route_entries.value_or(pays ? snapshot.cache.entries : 0);
+}
+
+}  // namespace
+
+Tallies::Tallies(const Snapshot& snapshot)
+    : policies(snapshot.policies.size()),
+      groups(snapshot.groups.size()),
+      selected(snapshot.servers.size()) {
+  for (const Table& table : snapshot.tables) routes.emplace_back(table.routes().size());
+}
+
+Desk::Desk(const Snapshot& snapshot)
+    : tallies(snapshot),
+      memo(snapshot.cache.entries, snapshot.cache.timeout_s),
+      ways(route_entries(snapshot), snapshot.cache.timeout_s) {}
+
+Decider::Decider(Qsbr<World>& worlds, std::size_t number)
+    : reader_(worlds.reader(number)), number_(number) {}
+
+const World& Decider::enter() noexcept {
+  world_ = &reader_.enter();
+  desk_ = (*world_->desks)[number_].get();
+  if (world_->epoch != epoch_) {
+    epoch_ = world_->epoch;
+    desk_->memo.forget_all();
+    desk_->ways.forget_all();
+  }
+  return *world_;
+}
+
+Decision Decider::decide(const Flow& flow, std::uint32_t now_s) noexcept {
+  const TupleKey key(flow.tuple);
+  const std::uint64_t key_hash = hash(key);
+  if (const Decision* known = desk_->memo.find(key, key_hash, now_s)) {
+    const Decision decision = *known;
+    count_packet(decision, flow, now_s);
+    return decision;
+  }
+  const Decision decision = go(*world_->snapshot, find_way_by_cache(flow, now_s), flow);
+  desk_->memo.insert(key, key_hash, decision, now_s);
+  count_choice(decision);
+  count_packet(decision, flow, now_s);
+  return decision;
+}
+
+Decision Decider::find_way_by_cache(const Flow& flow, std::uint32_t now_s) noexcept {
+  const Snapshot& snapshot = *world_->snapshot;
+  if (!desk_->ways.is_on()) return find_way(snapshot, world_->activity, flow);
+  const Subject subject = subject_of(snapshot, world_->activity, flow);
+  const FlowKey key(flow, snapshot.reads, subject.source_country, subject.destination_country);
+  const std::uint64_t key_hash = hash(key);
+  if (const Decision* known = desk_->ways.find(key, key_hash, now_s)) return *known;
+  const Decision way = find_way(snapshot, world_->activity, flow);
+  desk_->ways.insert(key, key_hash, way, now_s);
+  return way;
+}
+
+void Decider::count_choice(const Decision& decision) noexcept {
+  Tallies& tallies = desk_->tallies;
+  if (decision.failed_group) {
+    tallies.groups[*decision.failed_group].requests.add(1);
+    tallies.groups[*decision.failed_group].failed.add(1);
+  }
+  if (decision.action == Action::Steer) {
+    tallies.groups[*decision.group].requests.add(1);
+    tallies.selected[decision.server].add(1);
+  }
+}
+
+void Decider::count_packet(const Decision& decision, const Flow& flow,
+                           std::uint32_t now_s) noexcept {
+  if (decision.policy) count_match(*decision.policy, flow, now_s);
+  if (decision.route) {
+    auto& route = desk_->tallies.routes[*decision.table][*decision.route];
+    route.packets.add(1);
+    route.bytes.add(flow.bytes);
+  }
+  if (decision.dry_run) count_dry_runs(decision, flow, now_s);
+}
+
+void Decider::count_match(std::uint32_t policy, const Flow& flow, std::uint32_t now_s) noexcept {
+  auto& tally = desk_->tallies.policies[policy];
+  tally.packets.add(1);
+  tally.bytes.add(flow.bytes);
+  tally.last.set(std::uint64_t{now_s} + 1);
+}
+
+// Once more through the policies that match, up to the one that decided. Rare:
+// only flows that a policy with `dry_run` matched come here.
+void Decider::count_dry_runs(const Decision& decision, const Flow& flow,
+                             std::uint32_t now_s) noexcept {
+  const Snapshot& snapshot = *world_->snapshot;
+  const Subject subject = subject_of(snapshot, world_->activity, flow);
+  for (std::uint32_t rule = snapshot.classifier.first_match(subject); rule != Classifier::kNone;) {
+    const std::uint32_t policy = snapshot.rule_policies[rule];
+    if (policy == decision.policy) return;
+    if (snapshot.policies[policy].dry_run) count_match(policy, flow, now_s);
+    rule = snapshot.classifier.first_match(subject, snapshot.policies[policy].rules_end);
+  }
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,139 @@
+#include "nfsteer/steering.hpp"
+
+#include "nfsteer/base/text.hpp"
+#include "totals.hpp"
+
+namespace nfsteer {
+namespace {
+
+std::shared_ptr<const Desks> make_desks(const Snapshot& snapshot, std::size_t count) {
+  auto desks = std::make_shared<Desks>();
+  for (std::size_t i = 0; i < count; ++i) desks->push_back(std::make_unique<Desk>(snapshot));
+  return desks;
+}
+
+std::unique_ptr<const World> first_world(std::size_t deciders, GroupStates& states) {
+  auto world = std::make_unique<World>();
+  world->snapshot = compile({}, states);
+  world->desks = make_desks(*world->snapshot, deciders);
+  world->activity = activity_at(*world->snapshot, Time());
+  return world;
+}
+
+}  // namespace
+
+Steering::Steering(std::size_t deciders)
+    : worlds_(first_world(deciders, states_), deciders),
+      carried_(std::make_unique<Totals>(snapshot())),
+      baseline_(std::make_unique<Totals>(snapshot())),
+      now_(std::chrono::system_clock::now()) {
+  for (std::size_t i = 0; i < deciders; ++i)
+    deciders_.push_back(std::make_unique<Decider>(worlds_, i));
+}
+
+Steering::~Steering() = default;
+
+void Steering::publish(World world) {
+  world.epoch = worlds_.latest().epoch + 1;
+  worlds_.publish(std::make_unique<const World>(std::move(world)));
+}
+
+// Servers keep their ids for as long as anybody may remember them.
+void Steering::know(const KnownIds& known) {
+  known_.servers.insert(known.servers.begin(), known.servers.end());
+  known_.in_use.insert(known.in_use.begin(), known.in_use.end());
+  for (std::size_t id = 1; id < snapshot().servers.size(); ++id) {
+    const Server* server = snapshot().servers[id];
+    if (!server) continue;
+    const Group& group = snapshot().groups[snapshot().server_groups[id]];
+    known_.servers[{format("{}/{}", group.name, server->name), server->address, server->port}] =
+        server->id;
+    known_.in_use.insert(server->id);
+  }
+}
+
+std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known) {
+  std::vector<Problem> problems = validate(config);
+  if (!problems.empty()) return problems;
+  know(known);
+  settle();
+  const World& old = worlds_.latest();
+  const auto old_snapshot = old.snapshot;
+  retired_.push_back({old.snapshot, old.desks});
+
+  World next;
+  next.snapshot = compile(config, states_, known_);
+  next.desks = make_desks(*next.snapshot, deciders_.size());
+  next.activity = activity_at(*next.snapshot, now_);
+  next.interfaces = old.interfaces;
+  publish(std::move(next));
+  *carried_ = carried_->renamed(*old_snapshot, snapshot());
+  *baseline_ = baseline_->renamed(*old_snapshot, snapshot());
+  return problems;
+}
+
+Time Steering::set_time(Time now) {
+  now_ = now;
+  const World& old = worlds_.latest();
+  Activity activity = activity_at(*old.snapshot, now);
+  if (activity.schedules != old.activity.schedules)
+    publish({old.snapshot, old.desks, std::move(activity), old.interfaces});
+  return next_activity(snapshot(), now);
+}
+
+void Steering::set_interfaces(InterfaceNames interfaces) {
+  const World& old = worlds_.latest();
+  publish({old.snapshot, old.desks, old.activity, std::move(interfaces)});
+}
+
+void Steering::flush_cache() {
+  publish(worlds_.latest());
+}
+
+// The desks of earlier snapshots count on until no decider is at them; then
+// their sums become part of carried_.
+void Steering::settle() {
+  worlds_.reclaim();
+  std::erase_if(retired_, [this](const Retired& each) {
+    const bool is_final = each.desks.use_count() == 1;
+    if (is_final) carried_->add(counted(each));
+    return is_final;
+  });
+}
+
+// Under the names of the snapshot in force.
+Totals Steering::counted(const Retired& retired) const {
+  Totals sum(*retired.snapshot);
+  sum.add(*retired.desks);
+  return sum.renamed(*retired.snapshot, snapshot());
+}
+
+Totals Steering::totals() {
+  settle();
+  Totals sum(snapshot());
+  sum.add(*worlds_.latest().desks);
+  for (const Retired& each : retired_) sum.add(counted(each));
+  sum.add(*carried_);
+  return sum;
+}
+
+Statistics Steering::statistics(std::uint32_t now_s) {
+  Totals sum = totals();
+  sum.subtract(*baseline_);
+  Statistics made =
+      describe(snapshot(), sum, std::chrono::system_clock::now() - std::chrono::seconds(now_s));
+  for (std::size_t i = 0; i < snapshot().schedules.size(); ++i) {
+    const Schedule& schedule = snapshot().schedules[i];
+    const Time next = schedule.next_change(now_);
+    made.schedules.push_back({schedule.name(),
+                              (world().activity.schedules[i / 64] >> i % 64 & 1) != 0,
+                              next == Time::max() ? std::nullopt : std::optional(next)});
+  }
+  return made;
+}
+
+void Steering::reset_statistics() {
+  *baseline_ = totals();
+}
+
+}  // namespace nfsteer

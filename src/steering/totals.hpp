@@ -1,0 +1,46 @@
+// Sums of what the deciders counted.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nfsteer/steering.hpp"
+
+namespace nfsteer {
+
+// Indexes as in the snapshot that was counted under.
+struct Totals {
+  struct PolicyTotal {
+    std::uint64_t packets = 0, bytes = 0, last = 0;  // as Tallies has them
+  };
+  struct RouteTotal {
+    std::uint64_t packets = 0, bytes = 0;
+  };
+  struct GroupTotal {
+    std::uint64_t requests = 0, failed = 0;
+  };
+
+  std::vector<PolicyTotal> policies;
+  std::vector<std::vector<RouteTotal>> routes;
+  std::vector<GroupTotal> groups;
+  std::vector<std::uint64_t> selected;
+  CacheCounts cache, route_cache;
+
+  // All zero.
+  explicit Totals(const Snapshot& snapshot);
+
+  void add(const Desks& desks);
+  void add(const Totals& other);
+  // `earlier` are sums of the same counters.
+  void subtract(const Totals& earlier);
+
+  // The sums of `from` under the names that `to` has for the same things; the
+  // rest is left out.
+  Totals renamed(const Snapshot& from, const Snapshot& to) const;
+};
+
+// The totals under the names of the snapshot. `clock_start` is when the deciders'
+// clock showed 0.
+Statistics describe(const Snapshot& snapshot, const Totals& totals, Time clock_start);
+
+}  // namespace nfsteer
