@@ -136,6 +136,7 @@ TEST_CASE("keys of [cache]") {
       {cache_line, "timeout = \"25h\"", kRange},
       {cache_line, "timeout = \"999999999d\"", kRange},
       {cache_line, "timeout = \"99999999999999999999s\"", kUnit},
+      {cache_line, "timeout = \"4296767644483851d\"", kUnit},  // 128 s, in 64 bits of milliseconds
       {cache_line, "timeout = \"300\"", kUnit},
       {cache_line, "timeout = 300", kUnit},
       {cache_line, "timeout = 1.5", kUnit},

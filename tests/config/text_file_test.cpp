@@ -52,6 +52,7 @@ TEST_CASE("lines of a set") {
       {"\xef\xbb\xbf"
        "192.0.2.0/24\n",
        ""},
+      {"192.0.2.0/24\r\n::1\r\n", ""},
       {"10.0.0.0/8\n10.0.0.0/8\n", ""},  // twice is no more than once
       {"", "rules.toml:1:1+12 set `office` has no prefixes\n"},
       {"# nothing\n", "rules.toml:1:1+12 set `office` has no prefixes\n"},

@@ -8,6 +8,7 @@ import ipaddress
 import struct
 
 _METADATA = b"\xab\xcd\xefMaxMind.com"
+_U16, _U32, _U64 = 5, 6, 9  # kinds of integers, which come as (kind, number)
 
 
 def _sized(kind, size):
@@ -21,9 +22,10 @@ def _encode(value):
         return _sized(14, int(value))
     if isinstance(value, str):
         return _sized(2, len(value.encode())) + value.encode()
-    if isinstance(value, int):
-        packed = struct.pack(">Q", value).lstrip(b"\0")
-        return _sized(9, len(packed)) + packed
+    if isinstance(value, tuple):
+        kind, number = value
+        packed = struct.pack(">Q", number).lstrip(b"\0")
+        return _sized(kind, len(packed)) + packed
     if isinstance(value, list):
         return _sized(11, len(value)) + b"".join(map(_encode, value))
     return _sized(7, len(value)) + b"".join(
@@ -65,8 +67,9 @@ def write(file, countries):
         tree += struct.pack(">I", left)[1:]
         tree += bytes([(left >> 24) << 4 | right >> 24]) + struct.pack(">I", right)[1:]
     metadata = _encode({
-        "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1,
-        "database_type": "Lab-Country", "description": {"en": "lab"}, "ip_version": 6,
-        "languages": ["en"], "node_count": len(nodes), "record_size": 28})
+        "binary_format_major_version": (_U16, 2), "binary_format_minor_version": (_U16, 0),
+        "build_epoch": (_U64, 1), "database_type": "Lab-Country", "description": {"en": "lab"},
+        "ip_version": (_U16, 6), "languages": ["en"], "node_count": (_U32, len(nodes)),
+        "record_size": (_U16, 28)})
     file.write_bytes(tree + bytes(16) + data + _METADATA + metadata)
     return file

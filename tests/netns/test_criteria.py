@@ -81,7 +81,7 @@ def test_mark(lab, steer, value, server):
     """Another program's mark, under our own bits."""
     lab.router.nft("""
         table inet other {
-          chain mark { type filter hook prerouting priority raw; meta mark set 0x310; }
+          chain foreign { type filter hook prerouting priority raw; meta mark set 0x310; }
         }""")
     steer(rules(servers=GROUPS, more=to_web2(f"{{ mark = {value} }}")))
     assert server_of(lab.client) == server

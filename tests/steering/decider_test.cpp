@@ -266,7 +266,8 @@ TEST_CASE("decide: does not allocate, whatever is remembered") {
     flows.push_back(flow("tcp", "192.0.2.7", port % 300, "10.9.9.9", port % 90));
   const std::uint64_t before = allocations();
   for (std::uint32_t now_s = 0; now_s < 10; ++now_s)
-    for (const Flow& each : flows) decide_once(steering, each, now_s);
+    for (const Flow& each : flows)
+      for (int packet = 0; packet < 2; ++packet) decide_once(steering, each, now_s);
   CHECK(allocations() == before);
   CHECK(steering.statistics(0).cache.hits > 0);
 }

@@ -181,16 +181,16 @@ TEST_CASE("statistics: a group that has the name of an action is not the action"
   config.tables[0].routes = {route("10.9.9.9/32", "drop"), route("10.9.9.9/32", Action::Drop)};
   Fixture fixture(config);
   for (int i = 0; i < 100; ++i) fixture.decide("10.9.9.9", 80);
-  const auto by_bytes = [](const Statistics& counted) {
-    std::vector<std::uint64_t> packets;
-    for (const RouteStatistics& each : counted.tables[0].used) packets.push_back(each.packets);
-    return packets;
+  const auto packets = [](const Statistics& counted) {
+    std::vector<std::uint64_t> made;
+    for (const RouteStatistics& each : counted.tables[0].used) made.push_back(each.packets);
+    return made;
   };
-  const auto before = by_bytes(fixture.counted());
+  const auto before = packets(fixture.counted());
   REQUIRE(before.size() == 2);
   REQUIRE(before[0] != before[1]);
   fixture.apply(config);
-  CHECK(by_bytes(fixture.counted()) == before);
+  CHECK(packets(fixture.counted()) == before);
 }
 
 TEST_CASE("reset: everything from zero, but for what is held and when it last matched") {
@@ -244,7 +244,7 @@ TEST_CASE("statistics: of the used routes those with most packets, and not too m
   Fixture fixture(config);
   for (int i = 0; i < 130; ++i)
     for (int k = 0; k <= (i % 3 == 0 ? 2 : 0); ++k) fixture.decide(format("10.9.{}.1", i).c_str(), 80);
-  const auto& shown = fixture.counted().tables[0].used;
+  const auto shown = fixture.counted().tables[0].used;
   REQUIRE(shown.size() == kUsedRoutesMax);
   for (std::size_t i = 0; i < 44; ++i) {  // every third, with three packets
     CHECK(shown[i].packets == 3);

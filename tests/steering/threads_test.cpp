@@ -72,7 +72,7 @@ Outcome decide_until(const std::atomic<bool>& stop, Decider& decider, unsigned n
     for (unsigned i = 0; i < 32; ++i) {
       const Flow& flow = flows[(round * 32 + i) % flows.size()];
       const Decision decision = decider.decide(flow, round / 100);
-      outcome.impossible += is_possible(world, flow, decision) ? 0 : 1;
+      if (!is_possible(world, flow, decision)) ++outcome.impossible;
       ++outcome.decided;
     }
     decider.leave();
