@@ -63,9 +63,9 @@ std::string errors_text(const std::map<std::string, std::uint64_t>& errors) {
   return text.empty() ? "none" : text;
 }
 
-// A cache that is off, and never was asked, is not worth a line.
+// A cache that holds nothing and was not asked is not worth a line: it may be off.
 std::string cache_text(const char* title, const CacheCounts& cache) {
-  if (cache.hits + cache.misses == 0) return "";
+  if (cache.entries + cache.hits + cache.misses == 0) return "";
   return format("{} entries {}   hits {}   misses {}   evictions {}\n", title, cache.entries,
                 cache.hits, cache.misses, cache.evictions);
 }

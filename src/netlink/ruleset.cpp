@@ -119,6 +119,10 @@ class Fallback {
         claim(everything(family), rank, {{Action::Steer, *group}});
       --rank;
     }
+    // A policy may accept what would be refused here: the way to this machine
+    // itself must not end with the engine.
+    const bool refuses = snapshot.no_route == Action::Drop || snapshot.no_route == Action::Reject;
+    if (refuses && !snapshot.policies.empty()) return;
     claim(everything(family), 0, {{snapshot.no_route, snapshot.no_route_group.value_or(0)}});
   }
 
@@ -126,7 +130,8 @@ class Fallback {
     std::map<std::size_t, std::size_t> groups;  // index in the ruleset, by number of the shares
     for (Ruleset::FallbackRange range : settle(claims_)) {
       const Shares& shares = *shares_[range.group];
-      if (shares.front().action == Action::Accept && shares.size() == 1) continue;
+      const bool is_let_go = shares.size() == 1 && shares.front().action == Action::Accept;
+      if (is_let_go) continue;  // as all that no range has
       const auto [group, is_new] = groups.try_emplace(range.group, ruleset.fallback_groups.size());
       if (is_new) ruleset.fallback_groups.push_back(make_group(shares, group->second));
       range.group = group->second;

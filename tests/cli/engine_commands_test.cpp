@@ -21,6 +21,7 @@ TEST_CASE("status: what people read") {
         "packets  received 131   accepted 76   dropped 28   rejected 19   passed 8\n"
         "errors   enobufs 3   truncated_ip 5\n"
         "cache    entries 41   hits 42   misses 43   evictions 44\n"
+        "routes   entries 45   hits 46   misses 47   evictions 48\n"
         "\n"
         "GROUP  ALGORITHM  REQUESTS  FAILED  SERVER  ADDRESS               STATE  WEIGHT  SHARE  "
         "SELECTED\n"
@@ -31,11 +32,18 @@ TEST_CASE("status: what people read") {
         "                                    any     10.2.0.3              up          1    0 %  "
         "       0\n"
         "\n"
-        "POLICY  PRIORITY  PACKETS  BYTES\n"
-        "api         -200       11    660\n"
+        "POLICY           PRIORITY  PACKETS  BYTES  LAST MATCH\n"
+        "api                  -200       11    660  0s ago\n"
+        "trial (dry run)         5       12    720  -\n"
         "\n"
-        "TABLE  PRIORITY  ROUTES\n"
-        "main        101       9\n");
+        "TABLE  PRIORITY  ROUTES  PREFIX           TO    METRIC  PACKETS  BYTES\n"
+        "main        101       9  10.9.9.0/24      web        6       14    840\n"
+        "                         2001:db8:9::/48  drop       0       13    780\n"
+        "spare        -1       0\n"
+        "\n"
+        "SCHEDULE  ACTIVE  NEXT CHANGE\n"
+        "office    yes     2026-11-27T16:00:00Z\n"
+        "never     no      never\n");
 }
 
 TEST_CASE("status: nothing to show is said, or left out") {
@@ -46,8 +54,13 @@ TEST_CASE("status: nothing to show is said, or left out") {
         "nfsteer 0.1.0  steering  pid 0  up 0s  configuration 1  engine start 1\n"
         "queues   none   waiting 0\n"
         "packets  received 0   accepted 0   dropped 0   rejected 0   passed 0\n"
-        "errors   none\n"
-        "cache    entries 0   hits 0   misses 0   evictions 0\n");
+        "errors   none\n");
+
+  // A cache that was asked, or that holds something after `flush stats`.
+  status.counted.cache.misses = 1;
+  CHECK(status_text(status).ends_with("cache    entries 0   hits 0   misses 1   evictions 0\n"));
+  status.counted.cache = {.entries = 1};
+  CHECK(status_text(status).ends_with("cache    entries 1   hits 0   misses 0   evictions 0\n"));
 
   status.queues = {{.queue = 5, .errors = {{"enobufs", 0}}}};
   status.counted.groups = test::sample_status().counted.groups;
@@ -72,6 +85,26 @@ TEST_CASE("status: uptimes in the two largest units") {
     status.uptime_s = row.seconds;
     CHECK_MESSAGE(status_text(status).find(row.text) != std::string::npos, row.text);
   }
+}
+
+TEST_CASE("status: when a policy last matched, as an age") {
+  using namespace std::chrono_literals;
+  Status status;
+  status.counted.policies = test::sample_status().counted.policies;
+  status.counted.policies[0].last_match = std::chrono::system_clock::now() - 125s;
+  CHECK(status_text(status).find("660  2m ") != std::string::npos);
+}
+
+TEST_CASE("status: of a table's routes the ten that most packets took") {
+  Status status;
+  status.counted.tables = test::sample_status().counted.tables;
+  std::vector<RouteStatistics>& used = status.counted.tables[0].used;
+  used.assign(11, used[0]);
+  used[9].prefix = "the tenth";
+  used[10].prefix = "the eleventh";
+  const std::string text = status_text(status);
+  CHECK(text.find("the tenth") != text.npos);
+  CHECK(text.find("the eleventh") == text.npos);
 }
 
 TEST_CASE("status --json: the engine's object, and nothing else") {

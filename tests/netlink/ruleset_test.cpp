@@ -280,6 +280,10 @@ TEST_CASE("make_ruleset: what no table takes goes the way of on_no_route in the 
     config.engine.on_no_route = each.no_route;
     config.tables = {{"main", 0, {}, {route("10.0.0.0/8", kWeb)}}};
     CHECK(fallback_of(make(config)) == each.want);
+    // Of what policies accept the kernel knows nothing: then it refuses nothing.
+    config.policies.push_back({.name = "ssh", .match = {}, .target = Action::Accept});
+    const bool refuses = std::holds_alternative<Action>(each.no_route);
+    CHECK(fallback_of(make(config)) == (refuses ? cases[0].want : each.want));
   }
 }
 

@@ -29,7 +29,7 @@ Config config_of(std::uint16_t which) {
   if (which == 2) config.groups[0].servers.push_back(server("more", address(4)));
   config.tables = {table("main", 0, {route("10.9.9.0/24", "web"), route("10.0.0.0/8", "dns")})};
   // Every flow is taken by one of them.
-  config.policies = {policy("ssh", which, {criterion("dport", {"22"})}, Action::Reject),
+  config.policies = {policy("ssh", 2, {criterion("dport", {"22"})}, Action::Reject),
                      policy("noon", 5, {criterion("schedule", {"noon"})}, Action::Drop),
                      policy("lan", 1, {criterion("daddr", {"10.0.0.0/8"})}, ToTable{"main"}),
                      policy("rest", 0, {}, ToGroup{"web"})};
