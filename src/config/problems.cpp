@@ -72,11 +72,11 @@ std::optional<Spot> find_line(const Path& path, const Node& root, const Report& 
 
   const Node* list = find_member(*table, path[2]);
   const std::size_t listed = list ? report.count(*list) : 0;
+  const std::string_view key = path.size() > kIndexStep + 1 ? path[kIndexStep + 1] : path[2];
   if (*index < listed) return std::nullopt;
   *index -= listed;
   for (const TextFile* file : report.text_files_of(*table)) {
-    if (*index < file->lines.size())
-      return find_in_line(*file, file->lines[*index], path.size() > 4 ? path[4] : "");
+    if (*index < file->lines.size()) return find_in_line(*file, file->lines[*index], key);
     *index -= file->lines.size();
   }
   return std::nullopt;

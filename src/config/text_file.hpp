@@ -7,10 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
+#include "nfsteer/base/result.hpp"
 #include "node.hpp"
 #include "reader.hpp"
 #include "report.hpp"
