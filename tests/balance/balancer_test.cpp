@@ -86,7 +86,7 @@ TEST_CASE("round robin: in turn, whatever the weights") {
   const auto servers = servers_of({5, 1, 1});
   Cursor cursor;
   const auto balancer = find_algorithm("round-robin")->make(servers, cursor);
-  for (std::size_t i = 0; i < 9; ++i) CHECK(balancer->pick(i * 77) == i % 3);
+  for (std::size_t i = 0; i < 9; ++i) CHECK(balancer->pick(i * 77, Turn::Take) == i % 3);
 }
 
 TEST_CASE("weighted: exact over several workers at once") {
@@ -98,7 +98,7 @@ TEST_CASE("weighted: exact over several workers at once") {
   std::vector<std::thread> workers;
   for (int t = 0; t < kThreads; ++t)
     workers.emplace_back([&] {
-      for (int i = 0; i < kPicks; ++i) seen[balancer->pick(0)].fetch_add(1);
+      for (int i = 0; i < kPicks; ++i) seen[balancer->pick(0, Turn::Take)].fetch_add(1);
     });
   for (std::thread& worker : workers) worker.join();
   for (std::size_t i = 0; i < servers.size(); ++i)
@@ -115,8 +115,12 @@ TEST_CASE("contract of every balancer") {
       const auto servers = servers_of(weights);
       Cursor cursor;
       const auto balancer = algorithm.make(servers, cursor);
-      for (std::uint64_t i = 0; i < 1000; ++i)
-        CHECK(balancer->pick(i * 0x9e3779b97f4a7c15) < servers.size());
+      for (std::uint64_t i = 0; i < 1000; ++i) {
+        const std::uint64_t flow_hash = i * 0x9e3779b97f4a7c15;
+        const std::size_t told = balancer->pick(flow_hash, Turn::Peek);
+        CHECK(told < servers.size());
+        CHECK(balancer->pick(flow_hash, Turn::Take) == told);
+      }
     }
   }
   CHECK(find_algorithm("round_robin") == nullptr);
@@ -125,6 +129,6 @@ TEST_CASE("contract of every balancer") {
 TEST_CASE("a cursor goes on where the last balancer stopped") {
   const auto servers = servers_of({1, 1, 1});
   Cursor cursor;
-  CHECK(find_algorithm("round-robin")->make(servers, cursor)->pick(0) == 0);
-  CHECK(find_algorithm("round-robin")->make(servers, cursor)->pick(0) == 1);
+  CHECK(find_algorithm("round-robin")->make(servers, cursor)->pick(0, Turn::Take) == 0);
+  CHECK(find_algorithm("round-robin")->make(servers, cursor)->pick(0, Turn::Take) == 1);
 }

@@ -167,8 +167,8 @@ std::string text_from_table(const Explanation& made) {
 TEST_CASE("by table: routes that share, are passed over, and would come next") {
   // A rules file may not say this of a group that never has a server of the family.
   Config config = config_of(kRules);
-  find_named(config.tables, "main")
-      ->routes.push_back({*parse_prefix("10.1.2.0/24"), ToGroup{"six"}});
+  const RouteConfig to_six{*parse_prefix("10.1.2.0/24"), ToGroup{"six"}};
+  find_named(config.tables, "main")->routes.push_back(to_six);
   GroupStates states;
   const auto snapshot = compile(config, states);
   // The hash gives the flows of one prefix and metric to both routes.
@@ -430,7 +430,8 @@ TEST_CASE("many policies and routes: the last ones tried, and how many others") 
   TableConfig table{.name = "main", .default_group = {}, .routes = {}};
   for (std::uint32_t i = 0; i < kRoutes; ++i)
     table.routes.push_back({*parse_prefix("10.0.0.0/8"), ToGroup{"six"}, i});
-  table.routes.push_back({*parse_prefix("0.0.0.0/0"), ToGroup{"web"}});
+  const RouteConfig to_web{*parse_prefix("0.0.0.0/0"), ToGroup{"web"}};
+  table.routes.push_back(to_web);
   config.tables = {table};
   GroupStates states;
   const auto snapshot = compile(config, states);

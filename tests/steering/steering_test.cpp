@@ -99,7 +99,7 @@ TEST_CASE("apply: a configuration with problems leaves all as it was") {
   const Snapshot* before = &fixture.steering.snapshot();
   Config bad = example();
   bad.policies[0].target = ToGroup{"wbe"};
-  bad.groups[0].algorithm = "x";
+  bad.groups[0].algorithm = "unknown";
   CHECK(fixture.steering.apply(bad).size() == 2);
   CHECK(&fixture.steering.snapshot() == before);
   CHECK(fixture.decide("10.9.9.9", 22).action == Action::Reject);
@@ -308,6 +308,21 @@ TEST_CASE("apply: servers keep their ids, and balancers their place") {
   CHECK(fixture.decide("10.9.9.9", 80).server == before.at("web/b"));
   fixture.apply(example());
   CHECK(ids() == before);
+}
+
+TEST_CASE("statistics: a server that gets the id of another gets none of its flows") {
+  Config config;
+  config.engine.mark.mask = 0x7;  // room for 5
+  config.groups = {{"web", "round-robin", false, {server("old", "10.2.0.1")}}};
+  config.engine.on_no_route = ToGroup{"web"};
+  Fixture fixture(config);
+  const ServerId id = fixture.decide("10.9.9.9", 80).server;
+  config.groups[0].servers.clear();
+  for (int i = 0; i < 5; ++i)
+    config.groups[0].servers.push_back(server(format("new{}", i), format("10.2.1.{}", i)));
+  fixture.apply(config);
+  CHECK(fixture.steering.snapshot().servers[id] != nullptr);
+  CHECK(groups_text(fixture.counted()) == "web 1/0 new00 new10 new20 new30 new40");
 }
 
 TEST_CASE("apply: what was replaced is freed, whether or not anybody asks for statistics") {

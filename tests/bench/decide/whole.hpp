@@ -33,9 +33,11 @@ inline TableConfig internet(const std::vector<Prefix>& prefixes) {
   TableConfig table;
   table.name = "internet";
   std::mt19937_64 random(6);
-  for (const Prefix& prefix : prefixes)
-    table.routes.push_back(
-        {.prefix = prefix, .target = ToGroup{"group" + std::to_string(random() % 16)}});
+  for (const Prefix& prefix : prefixes) {
+    RouteConfig& route = table.routes.emplace_back();
+    route.prefix = prefix;
+    route.target = ToGroup{"group" + std::to_string(random() % 16)};
+  }
   return table;
 }
 
