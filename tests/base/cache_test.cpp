@@ -11,8 +11,7 @@ using namespace nfsteer;
 namespace {
 
 TupleKey tuple(unsigned n) {
-  return TupleKey(
-      {Address::v4(n), Address::v4(0x0a090909), static_cast<std::uint16_t>(n), 80, 17});
+  return TupleKey({Address::v4(n), Address::v4(0x0a090909), static_cast<std::uint16_t>(n), 80, 17});
 }
 
 using TestCache = Cache<TupleKey, Decision>;

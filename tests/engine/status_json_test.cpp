@@ -185,10 +185,14 @@ TEST_CASE("status: what is not one is refused") {
     const char* change;  // a JSON merge patch; null removes
     const char* said;    // a part of the error
   } const cases[] = {
-      {R"({"schema": 2})", "schema 2"},       {R"({"schema": null})", "schema"},
-      {R"({"engine": null})", "engine"},      {R"({"engine": {"pid": "x"}})", "must be number"},
-      {R"({"queues": {}})", "must be array"}, {R"({"cache": {"hits": null}})", "hits"},
-      {R"({"route_cache": null})", "route_cache"}, {R"({"tables": [{"name": "x"}]})", "priority"},
+      {R"({"schema": 2})", "schema 2"},
+      {R"({"schema": null})", "schema"},
+      {R"({"engine": null})", "engine"},
+      {R"({"engine": {"pid": "x"}})", "must be number"},
+      {R"({"queues": {}})", "must be array"},
+      {R"({"cache": {"hits": null}})", "hits"},
+      {R"({"route_cache": null})", "route_cache"},
+      {R"({"tables": [{"name": "x"}]})", "priority"},
       {R"({"schedules": [{"name": "x", "active": true, "next_change": "soon"}]})", "not a time"},
       {R"({"schedules": [{"name": "x", "active": true, "next_change": 5}]})", "must be string"},
   };

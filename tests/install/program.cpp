@@ -81,7 +81,7 @@ int main() {
 
   const Explanation why =
       explain(steering.snapshot(), steering.world().activity, flow(5, 80), Time());
-  require(why.server == "web/web2", "the explanation");
+  require(why.server == "web/web1", "the explanation");
 
   // Other servers, another algorithm, one policy less; a mistake changes nothing.
   find_named(config.groups, "web")->algorithm = "round-robin";

@@ -52,8 +52,9 @@ CountryId country_of(const Address& address) {
 void append_meaning(const Config& config, const Field& field, const std::string& name,
                     std::vector<Value>& values) {
   static const std::map<std::string, std::vector<CountryId>> kCountries = {
-      {"DE", {1}},    {"CH", {2}},              {"FR", {3}}, {"US", {}},
-      {"EU", {1, 3}}, {"continent:EU", {1, 2, 3}}, {"--", {0}}, {"near", {2, 3}}};
+      {"DE", {1}}, {"CH", {2}},     {"FR", {3}},
+      {"US", {}},  {"EU", {1, 3}},  {"continent:EU", {1, 2, 3}},
+      {"--", {0}}, {"near", {2, 3}}};
   for (const SetConfig& set : config.sets)
     if (field.takes_sets && name == "@" + set.name)
       values.insert(values.end(), set.prefixes.begin(), set.prefixes.end());
@@ -68,7 +69,8 @@ void append_meaning(const Config& config, const Field& field, const std::string&
 
 Criterion without_names(const Config& config, const Criterion& criterion) {
   Criterion made{criterion.field, {}, {}};
-  for (const auto& [from, to] : {std::pair{&criterion.any, &made.any}, {&criterion.none, &made.none}})
+  for (const auto& [from, to] :
+       {std::pair{&criterion.any, &made.any}, {&criterion.none, &made.none}})
     for (const Value& value : *from)
       if (const auto* name = std::get_if<std::string>(&value))
         append_meaning(config, *criterion.field, *name, *to);
@@ -124,9 +126,8 @@ class Oracle {
     }
     std::vector<const TableConfig*> tables;
     for (const TableConfig& table : config_.tables) tables.push_back(&table);
-    std::stable_sort(tables.begin(), tables.end(), [](const auto* a, const auto* b) {
-      return a->priority > b->priority;
-    });
+    std::stable_sort(tables.begin(), tables.end(),
+                     [](const auto* a, const auto* b) { return a->priority > b->priority; });
     for (const TableConfig* table : tables)
       if (take_table(*table, flow, made)) return made;
     if (const auto* action = std::get_if<Action>(&config_.engine.on_no_route))
@@ -153,7 +154,8 @@ class Oracle {
   }
 
   bool take(const PolicyTarget& target, const Flow& flow, Expected& made) const {
-    if (const auto* group = std::get_if<ToGroup>(&target)) return take_group(group->name, flow, made);
+    if (const auto* group = std::get_if<ToGroup>(&target))
+      return take_group(group->name, flow, made);
     if (const auto* table = std::get_if<ToTable>(&target)) {
       for (const TableConfig& each : config_.tables)
         if (each.name == table->name) return take_table(each, flow, made);
@@ -216,9 +218,9 @@ const RouteConfig* route_of(const Snapshot& snapshot, const Decision& decision,
   const Route& chosen = snapshot.tables[*decision.table].routes()[*decision.route];
   for (const RouteConfig* route : routes) {
     const auto* group = std::get_if<ToGroup>(&route->target);
-    const bool same_target = group ? chosen.action == Action::Steer &&
-                                         snapshot.groups[chosen.group].name == group->name
-                                   : chosen.action == std::get<Action>(route->target);
+    const bool same_target =
+        group ? chosen.action == Action::Steer && snapshot.groups[chosen.group].name == group->name
+              : chosen.action == std::get<Action>(route->target);
     if (route->prefix == chosen.prefix && route->metric == chosen.metric && same_target)
       return route;
   }
@@ -318,7 +320,8 @@ struct HashPrefix {
 class BigOracle : public Oracle {
  public:
   explicit BigOracle(const Config& config) : Oracle(config) {
-    for (const RouteConfig& route : config.tables[0].routes) routes_[route.prefix].push_back(&route);
+    for (const RouteConfig& route : config.tables[0].routes)
+      routes_[route.prefix].push_back(&route);
   }
 
  protected:

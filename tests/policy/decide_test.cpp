@@ -303,10 +303,10 @@ TEST_CASE("decide: does not allocate") {
   Config config = example();
   config.countries = countries();
   config.schedules = {schedule("day", "00:00", "12:00")};
-  config.policies.push_back(policy("odd", 500,
-                                   {criterion("scountry", {"!DE"}), criterion("iif", {"!eth0"}),
-                                    criterion("schedule", {"day"})},
-                                   Action::Drop));
+  config.policies.push_back(policy(
+      "odd", 500,
+      {criterion("scountry", {"!DE"}), criterion("iif", {"!eth0"}), criterion("schedule", {"day"})},
+      Action::Drop));
   GroupStates states;
   const auto snapshot = compile(config, states);
   Flow near = flow("tcp", "10.1.0.7", 1, "10.9.9.9", 8080);

@@ -153,10 +153,8 @@ TEST_CASE("on_no_route: an action, or a group where it serves the family") {
     RouteTarget target;
     const char *v4, *v6;
   } kCases[] = {
-      {Action::Accept, "accept", "accept"},
-      {Action::Drop, "drop", "drop"},
-      {Action::Reject, "reject", "reject"},
-      {ToGroup{"both"}, "steer both", "steer both"},
+      {Action::Accept, "accept", "accept"},      {Action::Drop, "drop", "drop"},
+      {Action::Reject, "reject", "reject"},      {ToGroup{"both"}, "steer both", "steer both"},
       {ToGroup{"four"}, "steer four", "accept"},
   };
   for (const auto& row : kCases) {
@@ -174,9 +172,9 @@ TEST_CASE("on_no_route: an action, or a group where it serves the family") {
 TEST_CASE("the first group that had no server of the family is named") {
   Config config;
   config.groups = groups();
-  config.tables = {table("t", 0,
-                         {route("10.9.9.9/32", "six"), route("10.9.9.0/24", "none"),
-                          route("10.9.0.0/16", "four")})};
+  config.tables = {table(
+      "t", 0,
+      {route("10.9.9.9/32", "six"), route("10.9.9.0/24", "none"), route("10.9.0.0/16", "four")})};
   GroupStates states;
   const auto snapshot = compile(config, states);
   const Decision decision = testing::decide(*snapshot, flow("tcp", "10.0.0.1", 1, "10.9.9.9", 80));
@@ -235,8 +233,9 @@ TEST_CASE("equal routes: flows share by weight, and a flow's route is always the
 TEST_CASE("the two halves: the way is that of all equal routes, then one is chosen") {
   Config config;
   config.groups = groups();
-  config.tables = {table("t", 0, {route("10.9.0.0/16", "both"), route("10.9.0.0/16", "four"),
-                                  route("10.9.0.0/16", "six"), route("10.9.0.0/16", Action::Drop)})};
+  config.tables = {table("t", 0,
+                         {route("10.9.0.0/16", "both"), route("10.9.0.0/16", "four"),
+                          route("10.9.0.0/16", "six"), route("10.9.0.0/16", Action::Drop)})};
   GroupStates states;
   const auto snapshot = compile(config, states);
   const Activity activity = activity_at(*snapshot, Time());

@@ -37,16 +37,21 @@ class RandomWorld {
   }
 
   Flow flow() {
-    static constexpr std::uint8_t kProtocols[] = {protocol::kTcp,    protocol::kTcp,
-                                                  protocol::kUdp,    protocol::kIcmp,
-                                                  protocol::kIcmpV6, protocol::kSctp, 47};
+    static constexpr std::uint8_t kProtocols[] = {protocol::kTcp,
+                                                  protocol::kTcp,
+                                                  protocol::kUdp,
+                                                  protocol::kIcmp,
+                                                  protocol::kIcmpV6,
+                                                  protocol::kSctp,
+                                                  47};
     const Family family = percent(60) ? Family::V4 : Family::V6;
     Flow made;
     made.tuple.source = address(family);
     made.tuple.destination = address(family);
     made.tuple.protocol = pick(kProtocols);
     made.has_ports = made.tuple.protocol == protocol::kTcp ||
-                     made.tuple.protocol == protocol::kUdp || made.tuple.protocol == protocol::kSctp;
+                     made.tuple.protocol == protocol::kUdp ||
+                     made.tuple.protocol == protocol::kSctp;
     if (made.has_ports) made.tuple.source_port = static_cast<std::uint16_t>(below(12));
     if (made.has_ports) made.tuple.destination_port = static_cast<std::uint16_t>(below(12));
     if (made.tuple.protocol == protocol::kIcmp || made.tuple.protocol == protocol::kIcmpV6)
@@ -71,11 +76,13 @@ class RandomWorld {
     return list[below(n)];
   }
 
+  // Each number in a statement of its own: so is their order one on all compilers.
   Address address(Family family) {
+    const std::uint32_t high = below(3), middle = below(3), low = below(3), host = below(4);
     if (family == Family::V4)
-      return Address::v4((10 + below(3)) << 24 | below(3) << 16 | below(3) << 8 | below(4));
-    return Address::v6(std::uint64_t{0x2001'0db8 + below(2)} << 32 | below(3) << 16 | below(3),
-                       std::uint64_t{below(2)} << 63 | below(4));
+      return Address::v4((10 + high) << 24 | middle << 16 | low << 8 | host);
+    const std::uint64_t network = std::uint64_t{0x2001'0db8 + (high & 1)} << 32;
+    return Address::v6(network | middle << 16 | low, std::uint64_t{host >> 1} << 63 | host);
   }
   Prefix prefix(Family family) {
     static constexpr std::uint8_t k4[] = {0, 7, 8, 15, 16, 16, 23, 24, 24, 30, 31, 32};
@@ -102,15 +109,18 @@ class RandomWorld {
     GroupConfig made{format("g{}", index), algorithms()[below(2)].name, false, {}};
     const std::uint32_t v4 = below(3), v6 = v4 == 0 ? 1 + below(2) : below(3);
     for (std::uint32_t i = 0; i < v4; ++i)
-      made.servers.push_back(server(format("four{}", i), format("192.0.2.{}", i), {}, 1 + below(9)));
+      made.servers.push_back(
+          server(format("four{}", i), format("192.0.2.{}", i), {}, 1 + below(9)));
     for (std::uint32_t i = 0; i < v6; ++i)
-      made.servers.push_back(server(format("six{}", i), format("2001:db8::{}", i), {}, 1 + below(9)));
+      made.servers.push_back(
+          server(format("six{}", i), format("2001:db8::{}", i), {}, 1 + below(9)));
     return made;
   }
 
   // Routes that say the same are left out: they are refused.
   TableConfig table(const Config& config, std::uint32_t index, std::uint32_t routes, bool fit) {
-    TableConfig made = testing::table(format("t{}", index), static_cast<std::int32_t>(below(3)), {});
+    TableConfig made =
+        testing::table(format("t{}", index), static_cast<std::int32_t>(below(3)), {});
     if (percent(40)) made.default_group = any_group(config);
     for (std::uint32_t i = 0, n = below(routes + 1); i < n; ++i) {
       RouteConfig route{.prefix = prefix(), .metric = below(3), .weight = 1 + below(4)};
@@ -119,8 +129,8 @@ class RandomWorld {
       if (fit && std::holds_alternative<ToGroup>(route.target) &&
           !serves(config, target, route.prefix.address.family))
         continue;
-      const bool is_there = std::any_of(
-          made.routes.begin(), made.routes.end(), [&](const RouteConfig& other) {
+      const bool is_there =
+          std::any_of(made.routes.begin(), made.routes.end(), [&](const RouteConfig& other) {
             return other.prefix == route.prefix && other.metric == route.metric &&
                    other.target == route.target;
           });
@@ -136,11 +146,12 @@ class RandomWorld {
   }
 
   PolicyConfig policy(const Config& config, std::uint32_t index) {
-    PolicyConfig made = testing::policy(format("p{}", index), static_cast<std::int32_t>(below(5)) - 2,
-                                        {}, action());
+    const auto priority = static_cast<std::int32_t>(below(5)) - 2;
+    PolicyConfig made = testing::policy(format("p{}", index), priority, {}, action());
     if (percent(40)) made.target = ToGroup{any_group(config)};
     if (!config.tables.empty() && percent(40))
-      made.target = ToTable{config.tables[below(static_cast<std::uint32_t>(config.tables.size()))].name};
+      made.target =
+          ToTable{config.tables[below(static_cast<std::uint32_t>(config.tables.size()))].name};
     made.enabled = percent(90);
     made.dry_run = percent(15);
     for (std::uint32_t i = 0, n = percent(5) ? 0 : 1 + below(3); i < n; ++i)
@@ -152,9 +163,8 @@ class RandomWorld {
     const std::uint32_t wanted = percent(2) ? 0 : 1 + below(4);
     while (made.size() < wanted) {
       const Field& field = fields()[below(static_cast<std::uint32_t>(fields().size()))];
-      const bool is_there = std::any_of(made.begin(), made.end(), [&](const Criterion& other) {
-        return other.field == &field;
-      });
+      const bool is_there = std::any_of(
+          made.begin(), made.end(), [&](const Criterion& other) { return other.field == &field; });
       const bool is_country = std::string_view(field.name).ends_with("country");
       if (is_there || (is_country && !config.countries)) continue;
       Criterion& criterion = made.emplace_back(Criterion{&field, {}, {}});
@@ -170,10 +180,14 @@ class RandomWorld {
   std::string value(std::string_view field) {
     static constexpr const char* kSets[] = {"@a", "@b", "@c"};
     static constexpr const char* kProtocols[] = {"tcp", "udp", "icmp", "58", "132", "47"};
-    static constexpr const char* kTypes[] = {"echo-request", "echo-reply", "0-2", "128", "3", "redirect"};
-    static constexpr const char* kMarks[] = {"0", "1", "0x100", "0/0xff", "1/0xff", "0x300/0x300", "0/0"};
-    static constexpr const char* kNames[] = {"eth0", "eth1", "eth*", "wg0", "e*", "e", "*", "eth0.*"};
-    static constexpr const char* kCountries[] = {"DE", "CH", "FR", "US", "EU", "continent:EU", "--", "near"};
+    static constexpr const char* kTypes[] = {"echo-request", "echo-reply", "0-2",
+                                             "128",          "3",          "redirect"};
+    static constexpr const char* kMarks[] = {"0",      "1",           "0x100", "0/0xff",
+                                             "1/0xff", "0x300/0x300", "0/0"};
+    static constexpr const char* kNames[] = {"eth0", "eth1", "eth*", "wg0",
+                                             "e*",   "e",    "*",    "eth0.*"};
+    static constexpr const char* kCountries[] = {"DE", "CH",           "FR", "US",
+                                                 "EU", "continent:EU", "--", "near"};
     static constexpr const char* kSchedules[] = {"day", "night", "lunch"};
     if (field.ends_with("addr")) return percent(25) ? pick(kSets) : to_string(prefix());
     if (field.ends_with("iif") || field.ends_with("oif")) return pick(kNames);

@@ -82,9 +82,7 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
       {"group.web.servers.[0].port", "1 to 65535", "",
        [](Config& c) { c.groups[0].servers[0].port = 0; }},
       {"table.main", "defined twice", "",
-       [](Config& c) {
-         c.tables.push_back(table("main", 1, {}));
-       }},
+       [](Config& c) { c.tables.push_back(table("main", 1, {})); }},
       {"table.main.routes.[0].group", "group `wbe` does not exist", "did you mean `web`?",
        [](Config& c) { c.tables[0].routes[0].target = ToGroup{"wbe"}; }},
       {"table.main.routes.[1].group", "no IPv6 server for 2001:db8::/32", "",
@@ -120,9 +118,13 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        [](Config& c) { c.cache.route_entries = kCacheEntriesMax + 1; }},
       {"set.office", "defined twice", "", [](Config& c) { c.sets.push_back(c.sets[0]); }},
       {"set.none", "has no prefixes", "files",
-       [](Config& c) { c.sets.push_back({"none", {}}); }},
+       [](Config& c) {
+         c.sets.push_back({"none", {}});
+       }},
       {"set.a set", "not a name for a set", "a-z",
-       [](Config& c) { c.sets.push_back({"a set", c.sets[0].prefixes}); }},
+       [](Config& c) {
+         c.sets.push_back({"a set", c.sets[0].prefixes});
+       }},
       {"schedule.hours", "defined twice", "",
        [](Config& c) { c.schedules.push_back(schedule("hours", "00:00", "24:00")); }},
       {"schedule.-", "not a name for a schedule", "",
@@ -145,24 +147,26 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        [](Config& c) { c.schedules[0].windows[0].to = std::chrono::minutes(0); }},
       {"schedule.hours.windows.[0].to", "00:01 to 24:00", "",
        [](Config& c) { c.schedules[0].windows[0].to = std::chrono::minutes(24 * 60 + 1); }},
-      {"geoip.groups.far", "has no countries", "",
-       [](Config& c) { c.country_groups["far"] = {}; }},
+      {"geoip.groups.far", "has no countries", "", [](Config& c) { c.country_groups["far"] = {}; }},
       {"geoip.groups.far", "itself", "",
-       [](Config& c) { c.country_groups["far"] = {"DE", "far"}; }},
-      {"geoip.groups.far", "nera", "",
-       [](Config& c) { c.country_groups["far"] = {"nera"}; }},
+       [](Config& c) {
+         c.country_groups["far"] = {"DE", "far"};
+       }},
+      {"geoip.groups.far", "nera", "", [](Config& c) { c.country_groups["far"] = {"nera"}; }},
       {"geoip.groups.Far", "not a name for a group of countries", "",
        [](Config& c) { c.country_groups["Far"] = {"DE"}; }},
       {"policy.[0].match.[0].saddr", "set `offcie` does not exist: did you mean `office`?", "",
        [](Config& c) { c.policies[0].match[0][0] = criterion("saddr", {"@offcie"}); }},
       {"policy.[0].match.[0].saddr", "set `x` does not exist: there are: office", "",
-       [](Config& c) { c.policies[0].match[0][0] = criterion("saddr", {"10.0.0.0/8", "!@x"}); }},
+       [](Config& c) {
+         c.policies[0].match[0][0] = criterion("saddr", {"10.0.0.0/8", "!@x"});
+       }},
       {"policy.[1].match.[1].daddr", "set `offcie` does not exist", "",
        [](Config& c) {
          c.policies[1].match = {{criterion("dport", {"80"})}, {criterion("daddr", {"@offcie"})}};
        }},
-      {"policy.[0].match.[0].schedule", "schedule `hour` does not exist: did you mean `hours`?",
-       "", [](Config& c) { c.policies[0].match[0][2] = criterion("schedule", {"!hour"}); }},
+      {"policy.[0].match.[0].schedule", "schedule `hour` does not exist: did you mean `hours`?", "",
+       [](Config& c) { c.policies[0].match[0][2] = criterion("schedule", {"!hour"}); }},
       {"policy.[0].match.[0].scountry", "naer", "",
        [](Config& c) { c.policies[0].match[0][1] = criterion("scountry", {"naer"}); }},
       {"policy.[1].match.[0].dcountry", "`DE` is a country, and there is no country database",
@@ -174,8 +178,8 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        }},
       {"policy.[1].match.[0].dport", "`dport` is there twice", "",
        [](Config& c) {
-         c.policies[1].match = {{criterion("dport", {"80"}), criterion("proto", {"tcp"}),
-                                 criterion("dport", {"81"})}};
+         c.policies[1].match = {
+             {criterion("dport", {"80"}), criterion("proto", {"tcp"}), criterion("dport", {"81"})}};
        }},
       {"policy.[1].match.[0].mark", "at least one value", "",
        [](Config& c) { c.policies[1].match = {{criterion("mark", {})}}; }},

@@ -213,8 +213,8 @@ TEST_CASE("criteria: values refused, as they are and negated; nothing is added")
 
 TEST_CASE("criteria: a NUL inside a value is refused") {
   using namespace std::string_literals;
-  for (const char* field : {"saddr", "dport", "proto", "icmp_type", "mark", "iif", "uid", "gid",
-                            "scountry"}) {
+  for (const char* field :
+       {"saddr", "dport", "proto", "icmp_type", "mark", "iif", "uid", "gid", "scountry"}) {
     CAPTURE(field);
     for (const std::string& value : {"\0"s, "0\0"s, "root\0x"s, "eth0\0*"s})
       CHECK_FALSE(Criterion{find_field(field), {}, {}}.add(value));
@@ -371,9 +371,8 @@ TEST_CASE("contract of every field") {
       CHECK_FALSE((field.name != std::string_view("schedule") && empty.add(garbage)));
 
     // "Not this value", which no flow of ours has: true where the field is there.
-    const bool may_be_absent =
-        std::find(std::begin(kMayBeAbsent), std::end(kMayBeAbsent), field.name) !=
-        std::end(kMayBeAbsent);
+    const bool may_be_absent = std::find(std::begin(kMayBeAbsent), std::end(kMayBeAbsent),
+                                         field.name) != std::end(kMayBeAbsent);
     Value other = Interval{250, 250};
     if (field.address) other = Prefix{Address::v6(~std::uint64_t{0}, 0), 64};
     const Criterion none{&field, {}, {other}};

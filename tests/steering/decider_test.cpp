@@ -179,8 +179,7 @@ TEST_CASE("flow keys: equal ones have equal ways, over random configurations and
     for (int i = 0; i < 2000; ++i) {
       const Flow flow = world.flow();
       const Subject subject = subject_of(*snapshot, activity, flow);
-      const FlowKey key(flow, snapshot->reads, subject.source_country,
-                        subject.destination_country);
+      const FlowKey key(flow, snapshot->reads, subject.source_country, subject.destination_country);
       const Decision way = find_way(*snapshot, activity, flow);
       const auto [at, is_new] = ways.emplace(key.words, way);
       shared += is_new ? 0 : 1;

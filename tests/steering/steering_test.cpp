@@ -19,8 +19,9 @@ Config example() {
       {"web", "round-robin", false, {server("a", "10.2.0.1"), server("b", "10.2.0.2")}},
       {"dns", "round-robin", false, {server("c", "10.2.0.3"), server("six", "2001:db8:2::1")}},
       {"six", "round-robin", false, {server("d", "2001:db8:2::2")}}};
-  config.tables = {table("main", 5, {route("10.9.9.0/24", "web"), route("10.9.0.0/16", "dns"),
-                                     route("10.0.0.0/8", Action::Drop)})};
+  config.tables = {table("main", 5,
+                         {route("10.9.9.0/24", "web"), route("10.9.0.0/16", "dns"),
+                          route("10.0.0.0/8", Action::Drop)})};
   config.policies = {policy("ssh", 9, {criterion("dport", {"22"})}, Action::Reject),
                      policy("six", 8, {criterion("dport", {"6"})}, ToGroup{"six"})};
   return config;
@@ -72,7 +73,8 @@ std::string used(const Statistics& counted) {
 std::string groups_text(const Statistics& counted) {
   std::string text;
   for (const GroupStatistics& group : counted.groups) {
-    text += format("{}{} {}/{}", text.empty() ? "" : "; ", group.name, group.requests, group.failed);
+    text +=
+        format("{}{} {}/{}", text.empty() ? "" : "; ", group.name, group.requests, group.failed);
     for (const ServerStatistics& server : group.servers)
       text += format(" {}{}", server.name, server.selected);
   }
@@ -143,8 +145,9 @@ TEST_CASE("statistics: what has the same name goes on over apply(), whatever its
   Config next = example();
   std::swap(next.groups[0], next.groups[2]);
   next.groups.insert(next.groups.begin(), {"new", "weighted", true, {server("n", "10.2.0.9")}});
-  find_named(next.groups, "web")->servers.erase(
-      find_named(next.groups, "web")->servers.begin());  // "a", which was chosen twice
+  find_named(next.groups, "web")
+      ->servers.erase(
+          find_named(next.groups, "web")->servers.begin());  // "a", which was chosen twice
   next.tables.insert(next.tables.begin(), table("other", 9, {route("12.0.0.0/8", "new")}));
   auto& routes = next.tables[1].routes;
   routes.insert(routes.begin(), route("10.9.9.0/24", "new", 7));
@@ -243,7 +246,8 @@ TEST_CASE("statistics: of the used routes those with most packets, and not too m
     config.tables[0].routes.push_back(route(format("10.9.{}.0/24", i), "web"));
   Fixture fixture(config);
   for (int i = 0; i < 130; ++i)
-    for (int k = 0; k <= (i % 3 == 0 ? 2 : 0); ++k) fixture.decide(format("10.9.{}.1", i).c_str(), 80);
+    for (int k = 0; k <= (i % 3 == 0 ? 2 : 0); ++k)
+      fixture.decide(format("10.9.{}.1", i).c_str(), 80);
   const auto shown = fixture.counted().tables[0].used;
   REQUIRE(shown.size() == kUsedRoutesMax);
   for (std::size_t i = 0; i < 44; ++i) {  // every third, with three packets

@@ -23,8 +23,9 @@ Config config_of(std::uint16_t which) {
   config.cache = {.entries = 256, .route_entries = 64, .timeout_s = 5};
   config.schedules = {schedule("noon", "12:00", "13:00")};
   const auto address = [which](int host) { return format("10.0.{}.{}", which, host); };
-  config.groups = {{"web", "round-robin", false, {server("a", address(1)), server("b", address(2))}},
-                   {"dns", "weighted", false, {server("c", address(3))}}};
+  config.groups = {
+      {"web", "round-robin", false, {server("a", address(1)), server("b", address(2))}},
+      {"dns", "weighted", false, {server("c", address(3))}}};
   if (which == 1) std::swap(config.groups[0], config.groups[1]);
   if (which == 2) config.groups[0].servers.push_back(server("more", address(4)));
   config.tables = {table("main", 0, {route("10.9.9.0/24", "web"), route("10.0.0.0/8", "dns")})};
@@ -64,7 +65,9 @@ Outcome decide_until(const std::atomic<bool>& stop, Decider& decider, unsigned n
   std::vector<Flow> flows;
   for (unsigned i = 0; i < 200; ++i)
     flows.push_back(flow("tcp", format("192.0.2.{}", number), i,
-                         i % 3 == 0 ? "10.9.9.9" : i % 3 == 1 ? "10.1.1.1" : "192.0.2.9",
+                         i % 3 == 0   ? "10.9.9.9"
+                         : i % 3 == 1 ? "10.1.1.1"
+                                      : "192.0.2.9",
                          i % 7 == 0 ? 22 : 80));
   Outcome outcome;
   for (std::uint32_t round = 0; !stop; ++round) {
@@ -88,9 +91,8 @@ void change(Steering& steering, const Config (&configs)[3], int step) {
       REQUIRE(steering.apply(configs[step / 5 % 3]).empty());
       break;
     case 1:
-      steering.set_time(parse_moment(step % 2 ? "2026-11-27T12:00:00Z" : "2026-11-27T13:00:00Z",
-                                     Time())
-                            .value());
+      steering.set_time(
+          parse_moment(step % 2 ? "2026-11-27T12:00:00Z" : "2026-11-27T13:00:00Z", Time()).value());
       break;
     case 2:
       steering.flush_cache();

@@ -57,6 +57,18 @@ std::array<Times, sizeof...(Passes)> measure(std::size_t operations, Passes... p
   return times;
 }
 
+// The same of two passes that do so many operations each.
+template <typename One, typename Other>
+std::array<Times, 2> measure_apart(std::size_t operations, One one, std::size_t other_operations,
+                                   Other other) {
+  std::array<Times, 2> times;
+  for (int round = 0; round < kRounds; ++round) {
+    times[0].add(time_ns(operations, one));
+    times[1].add(time_ns(other_operations, other));
+  }
+  return times;
+}
+
 // Of the heap, by the whole process.
 inline double bytes_in_use() {
   const auto info = mallinfo2();
