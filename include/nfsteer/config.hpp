@@ -39,7 +39,7 @@ LoadResult load_config(const std::string& path);
 LoadResult parse_config(std::string_view text, const std::string& file);
 
 inline constexpr std::size_t kDiagnosticsMax = 20;
-inline constexpr std::size_t kRulesFileBytesMax = 16u << 20;
+inline constexpr std::size_t kRulesFileBytesMax = 64u << 20;
 // Of a file of routes or prefixes.
 inline constexpr std::size_t kTextFileBytesMax = 256u << 20;
 inline constexpr std::size_t kTextFileLinesMax = 10'000'000;

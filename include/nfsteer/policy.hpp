@@ -130,6 +130,8 @@ struct Config {
 // What the engine is built and measured for; more is refused.
 inline constexpr std::size_t kRulesMax = 250'000;  // tables of `match`, of all policies
 inline constexpr std::size_t kRoutesMax = 8'000'000;
+inline constexpr std::size_t kValuesMax = 4'000'000;  // of all criteria, each use of a set counted
+inline constexpr std::size_t kCountryGroupsMax = 1'000;
 
 // The element of that name in a list of a Config, or nullptr.
 template <typename T>

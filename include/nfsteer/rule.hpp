@@ -97,8 +97,8 @@ struct Field {
   FieldNumber (*number)(const Subject& subject) noexcept = nullptr;
   const Address* (*address)(const Subject& subject) noexcept = nullptr;
 
-  // "@NAME" is a set of prefixes.
-  bool takes_sets = false;
+  bool takes_sets = false;       // "@NAME" is a set of prefixes
+  bool takes_countries = false;  // a name is a country or a group of them
 };
 
 // All kinds of criteria, in the order of criteria.def.

@@ -39,6 +39,8 @@ class InterfaceNames {
   // kNoInterface where there is no such index, as 0.
   InterfaceKey find(std::uint32_t index) const noexcept;
 
+  friend bool operator==(const InterfaceNames&, const InterfaceNames&) = default;
+
  private:
   std::vector<std::pair<std::uint32_t, InterfaceKey>> keys_;  // ascending
 };
@@ -63,14 +65,40 @@ struct Tallies {
   std::vector<Tally> selected;  // by server id
 };
 
+// What the memo is asked for: the five-tuple, the type of ICMP, and a hash of what
+// else of the flow the snapshot reads (mark, interfaces, user, group): packets that
+// may be decided apart have keys apart.
+struct MemoKey {
+  std::array<std::uint64_t, 6> words{};
+
+  MemoKey() = default;
+  MemoKey(const Flow& flow, const FlowFields& reads) noexcept;
+  friend bool operator==(const MemoKey&, const MemoKey&) = default;
+};
+std::uint64_t hash(const MemoKey& key) noexcept;
+
+// What of a decision its later packets need, in 16 bytes: with its key one cache line.
+struct Remembered {
+  Action action = Action::Accept;
+  bool dry_run = false;
+  ServerId server = 0;
+  OptionalIndex policy, table, route;
+
+  Remembered() = default;
+  explicit Remembered(const Decision& decision) noexcept;
+  // The decision, without `failed_group`. `snapshot` is that of the decision.
+  Decision decision(const Snapshot& snapshot) const noexcept;
+};
+
 // What one decider keeps under one snapshot: its own, but that others may read
 // the counters.
 struct Desk {
   explicit Desk(const Snapshot& snapshot);
 
   Tallies tallies;
-  Cache<TupleKey, Decision> memo;  // decisions, by flow
-  Cache<FlowKey, Decision> ways;   // find_way(), by what the snapshot reads
+  Cache<MemoKey, Remembered> memo;  // decisions, by flow
+  Cache<FlowKey, Decision> ways;    // find_way(), by what the snapshot reads
+  Tally epoch;                      // of the World for which the caches hold
 };
 using Desks = std::vector<std::unique_ptr<Desk>>;  // by decider
 
@@ -113,7 +141,6 @@ class Decider {
   // Between enter() and leave():
   const World* world_ = nullptr;
   Desk* desk_ = nullptr;
-  std::uint64_t epoch_ = 0;  // of what the desk's caches hold
 };
 
 // ---- what was counted -------------------------------------------------------------
@@ -131,7 +158,7 @@ struct GroupStatistics {
   std::string name, algorithm;
   std::uint64_t requests = 0;  // flows for which the group was asked
   std::uint64_t selected = 0;  // flows that got a server
-  std::uint64_t failed = 0;    // flows that found no server of their family
+  std::uint64_t failed = 0;    // flows for which it was the first to be asked, without a server
   std::vector<ServerStatistics> servers;
 };
 
@@ -188,7 +215,8 @@ class Steering {
 
   // Compiles the configuration and puts it in force. What is wrong with it, and
   // then all stays as it was; or nothing. Balancers' cursors, servers' ids and
-  // counters go on where the names are the same.
+  // counters go on where the names are the same. set_time() says when the schedules
+  // change next.
   std::vector<Problem> apply(const Config& config, const KnownIds& known = {});
 
   // Puts the schedules of that time in force, where that changes anything.
@@ -203,6 +231,10 @@ class Steering {
   const World& world() const noexcept { return worlds_.latest(); }
   // Worlds that were replaced and that a decider may still read.
   std::size_t worlds_left() { return worlds_.reclaim(); }
+
+  // All routes of the table of that name, in the order of Table::routes(), with
+  // their counts since the last reset; none where there is no such table.
+  std::vector<RouteStatistics> route_statistics(std::string_view table);
 
   // The sums of all deciders' counts since the last reset. `now_s` is the time
   // by the deciders' clock.
@@ -219,7 +251,8 @@ class Steering {
     std::shared_ptr<const Desks> desks;
   };
 
-  void publish(World world);
+  // `forget`: what deciders remember may be wrong now.
+  void publish(World world, bool forget = true);
   void know(const KnownIds& known);
   void settle();
   Totals counted(const Retired& retired) const;

@@ -2,6 +2,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <csignal>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -101,7 +102,12 @@ void add_socket_option(CLI::App& app, std::string& path) {
 int cli_main(int argc, char** argv) {
   // A reader that goes away is an error of write(), and never ends the engine.
   std::signal(SIGPIPE, SIG_IGN);
-  return static_cast<int>(parse_and_act(argc, argv));
+  try {
+    return static_cast<int>(parse_and_act(argc, argv));
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+    return static_cast<int>(Exit::Failed);
+  }
 }
 
 }  // namespace nfsteer

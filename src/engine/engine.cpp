@@ -40,7 +40,7 @@ class Engine final : public Control {
   Engine(const Config& config, const Seat& seat)
       : seat_(seat), steering_(seat.queues.size()), interface_monitor_(watch_interfaces()) {
     const auto problems = steering_.apply(config, known_ids(config.engine.mark, seat));
-    if (!problems.empty()) log::error("the configuration: {}", problems.front().message);
+    if (!problems.empty()) wrong_ = problems.front().message;
     read_interfaces();
     read_clock();
     for (std::size_t i = 0; i < seat.queues.size(); ++i) {
@@ -58,11 +58,12 @@ class Engine final : public Control {
         netlink::drain_interface_monitor(interface_monitor_.get());
         read_interfaces();
       });
-    server.watch(clock_.fd(), [this] { read_clock(); });
+    if (clock_.fd() >= 0) server.watch(clock_.fd(), [this] { read_clock(); });
   }
 
   // Begins to answer packets, then makes the kernel queue them.
   Result<void> start() {
+    if (!wrong_.empty()) return fail(format("the configuration: {}", wrong_));
     const EngineConfig& engine = snapshot().engine;
     const bool drop = engine.on_bad_packet == Action::Drop;
     const netlink::Answer again{netlink::Verdict::Repeat, std::nullopt};
@@ -191,6 +192,7 @@ class Engine final : public Control {
   WallClock clock_;
   Orders orders_;
   Workers workers_;
+  std::string wrong_;                  // with the configuration
   std::vector<QueueStatus> baseline_;  // what flush_stats() has set aside
   std::string state_;
   const Clock::time_point started_ = Clock::now();

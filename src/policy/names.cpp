@@ -33,9 +33,10 @@ void append_runs(const std::vector<std::uint16_t>& numbers, std::vector<Value>& 
 }
 
 template <typename Known>
-Error unknown(const char* what, std::string_view name, const Known& known) {
+Error unknown(const char* what, std::string_view name, const Known& known, bool with_hint) {
   std::vector<std::string_view> names;
-  for (const auto& [each, value] : known) names.push_back(each);
+  if (with_hint)
+    for (const auto& [each, value] : known) names.push_back(each);
   std::sort(names.begin(), names.end());
   const std::string hint = suggestion(name, names);
   return {
@@ -57,15 +58,17 @@ Names::Names(const Config& config) : config_(config) {
     schedules_.emplace(config.schedules[i].name, i);
 }
 
-Result<void> Names::check(const Field& field, std::string_view name) const {
+Result<void> Names::check(const Field& field, std::string_view name, bool with_hint) const {
   if (is_set(field, name)) {
     if (sets_.contains(name.substr(1))) return {};
-    return tl::unexpected(unknown("set", name.substr(1), sets_));
+    return tl::unexpected(unknown("set", name.substr(1), sets_, with_hint));
   }
   if (is_schedule(field)) {
     if (schedules_.contains(name)) return {};
-    return tl::unexpected(unknown("schedule", name, schedules_));
+    return tl::unexpected(unknown("schedule", name, schedules_, with_hint));
   }
+  if (!field.takes_countries)
+    return fail(format("`{}` is a name, where the field has none", printable(name)));
   return check_country(name);
 }
 

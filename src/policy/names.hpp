@@ -14,8 +14,9 @@ class Names {
  public:
   explicit Names(const Config& config);
 
-  // Why the name means nothing in a criterion of that field.
-  Result<void> check(const Field& field, std::string_view name) const;
+  // Why the name means nothing in a criterion of that field; with what was perhaps
+  // meant, which takes longer.
+  Result<void> check(const Field& field, std::string_view name, bool with_hint) const;
 
   // The criteria with what their names stand for, in the order of fields().
   // REQUIRES: check() of every name

@@ -93,6 +93,8 @@ class Validator {
           "use \"prerouting\", \"output\" or both");
     if (auto layout = make_mark_layout(engine.mark.mask); !layout)
       add({"engine", "mark_mask"}, layout.error().message);
+    if (engine.on_bad_packet != Action::Accept && engine.on_bad_packet != Action::Drop)
+      add({"engine", "on_bad_packet"}, "a packet that cannot be read is accepted or dropped");
     const Path path{"engine", "on_no_route"};
     if (const auto* group = std::get_if<ToGroup>(&engine.on_no_route))
       check_reference(group->name, path, "group", groups_);
@@ -170,6 +172,9 @@ class Validator {
       const Path path{"set", set.name};
       check_name(set.name, path, "set");
       if (!seen.insert(set.name).second) add(path, format("set `{}` is defined twice", set.name));
+      for (const Prefix& prefix : set.prefixes)
+        if (const char* wrong = what_is_wrong(prefix)) add(path, wrong);
+      set_sizes_.emplace(set.name, set.prefixes.size());
       if (set.prefixes.empty())
         add(path, format("set `{}` has no prefixes", set.name),
             "add `prefixes = [ ... ]` or `files = [ ... ]`");
@@ -187,6 +192,11 @@ class Validator {
         add(with(path, "timezone"), known.error().message);
       if (schedule.windows.empty())
         add(path, format("schedule `{}` has no windows", schedule.name), "add `windows = [ ... ]`");
+      for (std::size_t i = 0; i < schedule.except.size(); ++i) {
+        const auto& [year, month, day] = schedule.except[i];
+        if (!parse_date(format("{:04}-{:02}-{:02}", year, month, day)))
+          add(with(with(path, "except"), element(i)), "no calendar has this day");
+      }
       for (std::size_t i = 0; i < schedule.windows.size(); ++i)
         check_window(schedule.windows[i], with(with(path, "windows"), element(i)));
     }
@@ -203,6 +213,12 @@ class Validator {
   }
 
   void check_country_groups() {
+    if (config_.country_groups.size() > kCountryGroupsMax) {
+      add({"geoip", "groups"},
+          format("{} groups of countries are more than the {} that are supported",
+                 config_.country_groups.size(), kCountryGroupsMax));
+      return;
+    }
     for (const auto& [name, members] : config_.country_groups) {
       const Path path{"geoip", "groups", name};
       check_name(name, path, "group of countries");
@@ -241,6 +257,8 @@ class Validator {
 
   void check_route(const TableConfig& table, std::size_t index) {
     const RouteConfig& route = table.routes[index];
+    if (const char* wrong = what_is_wrong(route.prefix))
+      add(with(route_path(table, index), "prefix"), wrong);
     if (route.weight < kWeightMin || route.weight > kWeightMax)
       add(with(route_path(table, index), "weight"),
           format("a weight is {} to {}", kWeightMin, kWeightMax));
@@ -283,6 +301,12 @@ class Validator {
       }
       for (std::size_t k = 0; k < policy.match.size(); ++k) check_match(policy.match[k], i, k);
     }
+    if (values_ > kValuesMax)
+      add({"policy"},
+          format("the policies have {} values with those of their sets, more than the {} that are "
+                 "supported",
+                 values_, kValuesMax),
+          "use large sets in few policies");
     if (rules > kRulesMax)
       add({"policy"},
           format("{} policies and alternatives are more than the {} that are supported", rules,
@@ -300,6 +324,11 @@ class Validator {
       return Path{"policy", element(policy), "match", element(alternative), criterion.field->name};
     };
     for (const Criterion& criterion : match) {
+      if (!criterion.field) {
+        add({"policy", element(policy), "match", element(alternative)},
+            "a criterion without a field");
+        continue;
+      }
       if (criterion.any.empty() && criterion.none.empty())
         add(path(criterion), format("`{}` must have at least one value", criterion.field->name));
       const auto is_again = [&](const Criterion& other) {
@@ -308,17 +337,47 @@ class Validator {
       if (std::any_of(match.begin(), match.end(), is_again))
         add(path(criterion), format("`{}` is there twice", criterion.field->name));
       for (const auto* values : {&criterion.any, &criterion.none})
-        for (const Value& value : *values)
-          if (const auto* name = std::get_if<std::string>(&value))
-            if (const auto known = lookup_.check(*criterion.field, *name); !known)
-              add(path(criterion), known.error().message,
-                  config_.countries || !is_country(criterion)
-                      ? ""
-                      : "add [geoip] with `country = \"FILE.mmdb\"`");
+        for (const Value& value : *values) {
+          const auto wrong = check_value(*criterion.field, value);
+          if (!wrong) add(path(criterion), wrong.error().message, remedy_for(criterion));
+        }
     }
   }
 
-  static bool is_country(const Criterion& criterion) { return criterion.field->number != nullptr; }
+  Result<void> check_value(const Field& field, const Value& value) {
+    ++values_;
+    if (const auto* name = std::get_if<std::string>(&value)) {
+      if (field.takes_sets && !name->empty())
+        if (const auto set = set_sizes_.find(std::string_view(*name).substr(1));
+            set != set_sizes_.end())
+          values_ += set->second;
+      return lookup_.check(field, *name, problems_.size() < kSuggestionsMax);
+    }
+    if (const char* wrong = what_is_wrong(field, value)) return fail(wrong);
+    return {};
+  }
+
+  const char* remedy_for(const Criterion& criterion) const {
+    const bool needs_database = criterion.field->takes_countries && !config_.countries;
+    return needs_database ? "add [geoip] with `country = \"FILE.mmdb\"`" : "";
+  }
+
+  // What is wrong with a value that was made in code; nullptr where nothing is.
+  static const char* what_is_wrong(const Field& field, const Value& value) {
+    if (const auto* prefix = std::get_if<Prefix>(&value))
+      return field.address ? what_is_wrong(*prefix) : "a prefix, where the field has none";
+    if (!field.number) return "a number, where the field has none";
+    if (const auto* interval = std::get_if<Interval>(&value))
+      return interval->first <= interval->last ? nullptr : "an interval that runs backward";
+    const auto& masked = std::get<Masked>(value);
+    return (masked.value & ~masked.mask) == 0 ? nullptr : "a value with bits outside its mask";
+  }
+
+  static const char* what_is_wrong(const Prefix& prefix) {
+    if (prefix.length > bits(prefix.address.family)) return "a prefix that is too long";
+    return masked(prefix.address, prefix.length) == prefix.address ? nullptr
+                                                                   : "a prefix with host bits set";
+  }
 
   static bool is_name(std::string_view name) {
     const auto is_letter = [](char c) {
@@ -351,6 +410,8 @@ class Validator {
 
   const Config& config_;
   const Names lookup_;
+  std::unordered_map<std::string_view, std::size_t> set_sizes_;
+  std::size_t values_ = 0;  // of all criteria, names of sets as what they stand for
   Known groups_, tables_;
   std::vector<Problem> problems_;
 };

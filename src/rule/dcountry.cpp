@@ -9,6 +9,7 @@ const Field k_dcountry{
     .number = [](const Subject& subject) noexcept -> FieldNumber {
       return subject.destination_country;
     },
+    .takes_countries = true,
 };
 
 }  // namespace nfsteer

@@ -49,7 +49,9 @@ Result<void> parse_interface(std::string_view text, std::vector<Value>& values) 
   if (name.size() > kNameMax)
     return fail(format("`{}` is longer than an interface's name can be: {} bytes", printable(text),
                        kNameMax));
-  if (text.empty() || name.find_first_of(kNever) != std::string_view::npos ||
+  const bool is_other =
+      name.starts_with('@') || name.starts_with('!') || name == "." || name == "..";
+  if (text.empty() || is_other || name.find_first_of(kNever) != std::string_view::npos ||
       name.find('\0') != std::string_view::npos)
     return fail(format("`{}` is not the name of an interface", printable(text)));
   const auto length = static_cast<std::uint8_t>(open ? name.size() * 8 : 128);

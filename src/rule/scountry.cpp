@@ -7,6 +7,7 @@ const Field k_scountry{
     .expects = "a country such as \"DE\", \"EU\", \"continent:EU\", \"--\" for none, or a group",
     .parse = parse_country,
     .number = [](const Subject& subject) noexcept -> FieldNumber { return subject.source_country; },
+    .takes_countries = true,
 };
 
 }  // namespace nfsteer

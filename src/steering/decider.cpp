@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "nfsteer/steering.hpp"
 
 namespace nfsteer {
@@ -12,6 +14,46 @@ std::size_t route_entries(const Snapshot& snapshot) {
 }
 
 }  // namespace
+
+MemoKey::MemoKey(const Flow& flow, const FlowFields& reads) noexcept {
+  const TupleKey tuple(flow.tuple);
+  std::copy(tuple.words.begin(), tuple.words.end(), words.begin());
+  if (flow.icmp_type) words[4] |= (std::uint64_t{*flow.icmp_type} + 1) << 16;
+  FlowFields others;
+  others.mark = reads.mark;
+  others.in_interface = reads.in_interface;
+  others.out_interface = reads.out_interface;
+  others.uid = reads.uid;
+  others.gid = reads.gid;
+  if (others.mark || others.in_interface || others.out_interface || others.uid || others.gid)
+    words[5] = hash(FlowKey(flow, others, 0, 0));
+}
+
+std::uint64_t hash(const MemoKey& key) noexcept {
+  TupleKey tuple;
+  std::copy_n(key.words.begin(), tuple.words.size(), tuple.words.begin());
+  return hash(tuple) ^ key.words[5];
+}
+
+Remembered::Remembered(const Decision& decision) noexcept
+    : action(decision.action),
+      dry_run(decision.dry_run),
+      server(decision.server),
+      policy(decision.policy),
+      table(decision.table),
+      route(decision.route) {}
+
+Decision Remembered::decision(const Snapshot& snapshot) const noexcept {
+  Decision decision;
+  decision.action = action;
+  decision.dry_run = dry_run;
+  decision.server = server;
+  decision.policy = policy;
+  decision.table = table;
+  decision.route = route;
+  if (action == Action::Steer) decision.group = snapshot.server_groups[server];
+  return decision;
+}
 
 Tallies::Tallies(const Snapshot& snapshot)
     : policies(snapshot.policies.size()),
@@ -31,8 +73,8 @@ Decider::Decider(Qsbr<World>& worlds, std::size_t number)
 const World& Decider::enter() noexcept {
   world_ = &reader_.enter();
   desk_ = (*world_->desks)[number_].get();
-  if (world_->epoch != epoch_) {
-    epoch_ = world_->epoch;
+  if (desk_->epoch.read() != world_->epoch) {
+    desk_->epoch.set(world_->epoch);
     desk_->memo.forget_all();
     desk_->ways.forget_all();
   }
@@ -40,15 +82,16 @@ const World& Decider::enter() noexcept {
 }
 
 Decision Decider::decide(const Flow& flow, std::uint32_t now_s) noexcept {
-  const TupleKey key(flow.tuple);
+  const Snapshot& snapshot = *world_->snapshot;
+  const MemoKey key(flow, snapshot.reads);
   const std::uint64_t key_hash = hash(key);
-  if (const Decision* known = desk_->memo.find(key, key_hash, now_s)) {
-    const Decision decision = *known;
+  if (const Remembered* known = desk_->memo.find(key, key_hash, now_s)) {
+    const Decision decision = known->decision(snapshot);
     count_packet(decision, flow, now_s);
     return decision;
   }
-  const Decision decision = go(*world_->snapshot, find_way_by_cache(flow, now_s), flow);
-  desk_->memo.insert(key, key_hash, decision, now_s);
+  const Decision decision = go(snapshot, find_way_by_cache(flow, now_s), flow);
+  desk_->memo.insert(key, key_hash, Remembered(decision), now_s);
   count_choice(decision);
   count_packet(decision, flow, now_s);
   return decision;

@@ -33,23 +33,28 @@ Steering::Steering(std::size_t deciders)
 
 Steering::~Steering() = default;
 
-void Steering::publish(World world) {
-  world.epoch = worlds_.latest().epoch + 1;
+void Steering::publish(World world, bool forget) {
+  world.epoch = worlds_.latest().epoch + (forget ? 1 : 0);
   worlds_.publish(std::make_unique<const World>(std::move(world)));
 }
 
-// Servers keep their ids for as long as anybody may remember them.
+// Servers keep their ids for as long as anybody may remember them: until another
+// got the id.
 void Steering::know(const KnownIds& known) {
   known_.servers.insert(known.servers.begin(), known.servers.end());
   known_.in_use.insert(known.in_use.begin(), known.in_use.end());
-  for (std::size_t id = 1; id < snapshot().servers.size(); ++id) {
-    const Server* server = snapshot().servers[id];
+  std::map<ServerIdentity, ServerId> present;
+  std::set<ServerId> taken;
+  for (const Server* server : snapshot().servers) {
     if (!server) continue;
-    const Group& group = snapshot().groups[snapshot().server_groups[id]];
-    known_.servers[{format("{}/{}", group.name, server->name), server->address, server->port}] =
+    const Group& group = snapshot().groups[snapshot().server_groups[server->id]];
+    present[{format("{}/{}", group.name, server->name), server->address, server->port}] =
         server->id;
-    known_.in_use.insert(server->id);
+    taken.insert(server->id);
   }
+  std::erase_if(known_.servers, [&taken](const auto& each) { return taken.contains(each.second); });
+  known_.servers.merge(present);
+  known_.in_use.merge(taken);
 }
 
 std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known) {
@@ -58,17 +63,16 @@ std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known
   know(known);
   settle();
   const World& old = worlds_.latest();
-  const auto old_snapshot = old.snapshot;
-  retired_.push_back({old.snapshot, old.desks});
-
+  const Retired replaced{old.snapshot, old.desks};
   World next;
   next.snapshot = compile(config, states_, known_);
   next.desks = make_desks(*next.snapshot, deciders_.size());
   next.activity = activity_at(*next.snapshot, now_);
   next.interfaces = old.interfaces;
   publish(std::move(next));
-  *carried_ = carried_->renamed(*old_snapshot, snapshot());
-  *baseline_ = baseline_->renamed(*old_snapshot, snapshot());
+  retired_.push_back(replaced);
+  *carried_ = carried_->renamed(*replaced.snapshot, snapshot());
+  *baseline_ = baseline_->renamed(*replaced.snapshot, snapshot());
   return problems;
 }
 
@@ -83,7 +87,10 @@ Time Steering::set_time(Time now) {
 
 void Steering::set_interfaces(InterfaceNames interfaces) {
   const World& old = worlds_.latest();
-  publish({old.snapshot, old.desks, old.activity, std::move(interfaces)});
+  if (interfaces == old.interfaces) return;
+  const FlowFields& reads = snapshot().reads;
+  publish({old.snapshot, old.desks, old.activity, std::move(interfaces)},
+          reads.in_interface || reads.out_interface);
 }
 
 void Steering::flush_cache() {
@@ -104,14 +111,14 @@ void Steering::settle() {
 // Under the names of the snapshot in force.
 Totals Steering::counted(const Retired& retired) const {
   Totals sum(*retired.snapshot);
-  sum.add(*retired.desks);
+  sum.add(*retired.desks, world().epoch);
   return sum.renamed(*retired.snapshot, snapshot());
 }
 
 Totals Steering::totals() {
   settle();
   Totals sum(snapshot());
-  sum.add(*worlds_.latest().desks);
+  sum.add(*world().desks, world().epoch);
   for (const Retired& each : retired_) sum.add(counted(each));
   sum.add(*carried_);
   return sum;
@@ -130,6 +137,15 @@ Statistics Steering::statistics(std::uint32_t now_s) {
                               next == Time::max() ? std::nullopt : std::optional(next)});
   }
   return made;
+}
+
+std::vector<RouteStatistics> Steering::route_statistics(std::string_view table) {
+  Totals sum = totals();
+  sum.subtract(*baseline_);
+  for (std::size_t i = 0; i < snapshot().tables.size(); ++i)
+    if (snapshot().tables[i].name() == table)
+      return describe_routes(snapshot(), snapshot().tables[i], sum.routes[i]);
+  return {};
 }
 
 void Steering::reset_statistics() {

@@ -66,8 +66,8 @@ bool is_same_server(const Snapshot& a, const Snapshot& b, std::size_t id) {
          a.groups[a.server_groups[id]].name == b.groups[b.server_groups[id]].name;
 }
 
-void add_counts(CacheCounts& sum, const CacheCounts& more) {
-  sum.entries += more.entries;
+void add_counts(CacheCounts& sum, const CacheCounts& more, bool is_current = true) {
+  if (is_current) sum.entries += more.entries;
   sum.hits += more.hits;
   sum.misses += more.misses;
   sum.evictions += more.evictions;
@@ -89,7 +89,7 @@ Totals::Totals(const Snapshot& snapshot)
   for (const Table& table : snapshot.tables) routes.emplace_back(table.routes().size());
 }
 
-void Totals::add(const Desks& desks) {
+void Totals::add(const Desks& desks, std::uint64_t epoch) {
   for (const auto& desk : desks) {
     const Tallies& tallies = desk->tallies;
     for (std::size_t i = 0; i < policies.size(); ++i) {
@@ -107,8 +107,9 @@ void Totals::add(const Desks& desks) {
       groups[i].failed += tallies.groups[i].failed.read();
     }
     for (std::size_t i = 0; i < selected.size(); ++i) selected[i] += tallies.selected[i].read();
-    add_counts(cache, desk->memo.counts());
-    add_counts(route_cache, desk->ways.counts());
+    const bool is_current = desk->epoch.read() == epoch;
+    add_counts(cache, desk->memo.counts(), is_current);
+    add_counts(route_cache, desk->ways.counts(), is_current);
   }
 }
 
@@ -194,6 +195,16 @@ PolicyStatistics describe_policy(const Policy& policy, const Totals::PolicyTotal
   return made;
 }
 
+RouteStatistics describe_route(const Snapshot& snapshot, const Route& route,
+                               const Totals::RouteTotal& total) {
+  return {to_string(route.prefix),
+          target_of(snapshot, route),
+          route.metric,
+          route.weight,
+          total.packets,
+          total.bytes};
+}
+
 TableStatistics describe_table(const Snapshot& snapshot, const Table& table,
                                const RouteTotals& totals) {
   TableStatistics made{table.name(), table.priority(), table.routes().size(), {}};
@@ -206,15 +217,20 @@ TableStatistics describe_table(const Snapshot& snapshot, const Table& table,
     return std::tie(totals[b].packets, a) < std::tie(totals[a].packets, b);
   });
   used.erase(shown, used.end());
-  for (const std::size_t i : used) {
-    const Route& route = table.routes()[i];
-    made.used.push_back({to_string(route.prefix), target_of(snapshot, route), route.metric,
-                         route.weight, totals[i].packets, totals[i].bytes});
-  }
+  for (const std::size_t i : used)
+    made.used.push_back(describe_route(snapshot, table.routes()[i], totals[i]));
   return made;
 }
 
 }  // namespace
+
+std::vector<RouteStatistics> describe_routes(const Snapshot& snapshot, const Table& table,
+                                             const RouteTotals& totals) {
+  std::vector<RouteStatistics> made;
+  for (std::size_t i = 0; i < totals.size(); ++i)
+    made.push_back(describe_route(snapshot, table.routes()[i], totals[i]));
+  return made;
+}
 
 Statistics describe(const Snapshot& snapshot, const Totals& totals, Time clock_start) {
   Statistics made;

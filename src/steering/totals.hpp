@@ -29,7 +29,8 @@ struct Totals {
   // All zero.
   explicit Totals(const Snapshot& snapshot);
 
-  void add(const Desks& desks);
+  // What caches hold for another epoch than this they do not hold any more.
+  void add(const Desks& desks, std::uint64_t epoch);
   void add(const Totals& other);
   // `earlier` are sums of the same counters.
   void subtract(const Totals& earlier);
@@ -38,6 +39,10 @@ struct Totals {
   // rest is left out.
   Totals renamed(const Snapshot& from, const Snapshot& to) const;
 };
+
+// Every route of the table.
+std::vector<RouteStatistics> describe_routes(const Snapshot& snapshot, const Table& table,
+                                             const std::vector<Totals::RouteTotal>& totals);
 
 // The totals under the names of the snapshot. `clock_start` is when the deciders'
 // clock showed 0.

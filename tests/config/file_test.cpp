@@ -81,7 +81,7 @@ TEST_CASE("files that cannot be read") {
       {"/nonexistent/nfsteer.toml", "cannot open the file: No such file or directory"},
       {"/", "cannot read the file: Is a directory"},
       {"/proc/self/mem", "cannot read the file: Input/output error"},
-      {"/dev/zero", "the file is over 16 MiB"},  // has no end
+      {"/dev/zero", "the file is over 64 MiB"},  // has no end
       {"", "cannot open the file: No such file or directory"},
   };
   for (const auto& row : kCases) {
@@ -97,9 +97,9 @@ TEST_CASE("files that cannot be read") {
 TEST_CASE("the largest file, and one byte more") {
   const std::string largest = "#" + std::string(kRulesFileBytesMax - 1, 'x');
   CHECK(std::holds_alternative<Config>(parse_config(largest, "f.toml")));
-  CHECK(message_of(parse_config(largest + "x", "f.toml")) == "the file is over 16 MiB");
+  CHECK(message_of(parse_config(largest + "x", "f.toml")) == "the file is over 64 MiB");
   CHECK(std::holds_alternative<Config>(load_config(TemporaryFile(largest).path())));
-  CHECK(message_of(load_config(TemporaryFile(largest + "x").path())) == "the file is over 16 MiB");
+  CHECK(message_of(load_config(TemporaryFile(largest + "x").path())) == "the file is over 64 MiB");
 }
 
 TEST_CASE("- is standard input") {

@@ -48,6 +48,12 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
          c.engine.queue_first = 65535;
          c.engine.queue_count = 2;
        }},
+      {"engine.on_bad_packet", "accepted or dropped", "",
+       [](Config& c) { c.engine.on_bad_packet = Action::Reject; }},
+      {"schedule.hours.except.[1]", "no calendar", "",
+       [](Config& c) {
+         c.schedules[0].except = {{2028, 2, 29}, {2027, 2, 29}};
+       }},
       {"engine.hooks", "no hook", "prerouting", [](Config& c) { c.engine.hooks.clear(); }},
       {"engine.mark_mask", "not contiguous", "", [](Config& c) { c.engine.mark.mask = 0xf0f; }},
       {"engine.mark_mask", "3 to 16", "", [](Config& c) { c.engine.mark.mask = 3; }},
@@ -147,6 +153,50 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        [](Config& c) { c.schedules[0].windows[0].to = std::chrono::minutes(0); }},
       {"schedule.hours.windows.[0].to", "00:01 to 24:00", "",
        [](Config& c) { c.schedules[0].windows[0].to = std::chrono::minutes(24 * 60 + 1); }},
+      {"policy.[0].match.[0]", "without a field", "",
+       [](Config& c) { c.policies[0].match[0][0] = Criterion{}; }},
+      {"policy.[0].match.[0].dport", "a prefix, where", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("dport"), {*parse_prefix("::/0")}, {}}}};
+       }},
+      {"policy.[0].match.[0].daddr", "a number, where", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("daddr"), {Interval{1, 2}}, {}}}};
+       }},
+      {"policy.[0].match.[0].dport", "`http` is a name, where", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("dport"), {std::string("http")}, {}}}};
+       }},
+      {"policy.[0].match.[0].dport", "runs backward", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("dport"), {Interval{2, 1}}, {}}}};
+       }},
+      {"policy.[0].match.[0].mark", "outside its mask", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("mark"), {Masked{3, 1}}, {}}}};
+       }},
+      {"policy.[0].match.[0].saddr", "too long", "",
+       [](Config& c) {
+         c.policies[0].match = {{Criterion{find_field("saddr"), {Prefix{Address::v4(0), 33}}, {}}}};
+       }},
+      {"set.office", "host bits", "",
+       [](Config& c) {
+         c.sets[0].prefixes = {{Address::v4(0x0a000001), 8}};
+       }},
+      {"table.main.routes.[0].prefix", "too long", "",
+       [](Config& c) { c.tables[0].routes[0].prefix.length = 129; }},
+      {"policy", "more than the 4000000", "few policies",
+       [](Config& c) {
+         c.sets[0].prefixes.resize(1'000'000, *parse_prefix("10.0.0.0/8"));
+         for (int i = 0; i < 5; ++i) {
+           c.policies.push_back(
+               policy(format("p{}", i), 0, {criterion("saddr", {"@office"})}, Action::Drop));
+         }
+       }},
+      {"geoip.groups", "groups of countries are more than the 1000", "",
+       [](Config& c) {
+         for (int i = 0; i < 1001; ++i) c.country_groups[format("g{}", i)] = {"DE"};
+       }},
       {"geoip.groups.far", "has no countries", "", [](Config& c) { c.country_groups["far"] = {}; }},
       {"geoip.groups.far", "itself", "",
        [](Config& c) {

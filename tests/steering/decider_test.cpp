@@ -36,6 +36,54 @@ Time moment(const char* text) {
 
 }  // namespace
 
+TEST_CASE("memo: what the rules read beside the five-tuple tells flows apart") {
+  struct Row {
+    const char* field;
+    const char* value;
+    void (*put)(Flow& flow);
+  };
+  const Row rows[] = {
+      {"mark", "7", [](Flow& each) { each.mark = 7; }},
+      {"iif", "wan0", [](Flow& each) { each.in_interface = interface_key("wan0"); }},
+      {"oif", "wan*", [](Flow& each) { each.out_interface = interface_key("wan0"); }},
+      {"uid", "1000", [](Flow& each) { each.uid = 1000; }},
+      {"gid", "1000", [](Flow& each) { each.gid = 1000; }},
+      {"icmp_type", "13", [](Flow& each) { each.icmp_type = 13; }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.field);
+    Config config = two_servers();
+    config.policies = {policy("drop", 1, {criterion(row.field, {row.value})}, Action::Drop)};
+    Steering steering(1);
+    REQUIRE(steering.apply(config).empty());
+    Flow allowed = flow("icmp", "192.0.2.7", 0, "10.9.9.9", 0);
+    allowed.has_ports = false;
+    allowed.icmp_type = 15;
+    Flow dropped = allowed;
+    row.put(dropped);
+    for (int i = 0; i < 2; ++i) {
+      CHECK(decide_once(steering, allowed).action == Action::Steer);
+      CHECK(decide_once(steering, dropped).action == Action::Drop);
+    }
+    CHECK(steering.statistics(0).cache.hits == 2);
+    CHECK(decide_once(steering, allowed).group == OptionalIndex(0));
+  }
+}
+
+TEST_CASE("memo: interfaces are forgotten where rules ask for them") {
+  Config config = two_servers();
+  config.policies = {policy("lan", 1, {criterion("iif", {"lan0"})}, Action::Accept)};
+  Steering steering(1);
+  REQUIRE(steering.apply(config).empty());
+  decide_once(steering, kFlow);
+  const std::pair<std::uint32_t, std::string> eth0{2, "eth0"};
+  steering.set_interfaces(InterfaceNames({&eth0, 1}));
+  CHECK(steering.statistics(0).cache.entries == 0);
+  decide_once(steering, kFlow);
+  steering.set_interfaces(InterfaceNames({&eth0, 1}));  // as before
+  CHECK(steering.statistics(0).cache.entries == 1);
+}
+
 TEST_CASE("memo: a flow keeps its server until the time-out, a flush or another world") {
   Config config = two_servers();
   config.cache.timeout_s = 60;
@@ -55,8 +103,9 @@ TEST_CASE("memo: a flow keeps its server until the time-out, a flush or another 
   CHECK_FALSE(moved(160));
   steering.flush_cache();
   CHECK(moved(160));
-  steering.set_interfaces({});
-  CHECK(moved(160));
+  const std::pair<std::uint32_t, std::string> eth0{2, "eth0"};
+  steering.set_interfaces(InterfaceNames({&eth0, 1}));
+  CHECK_FALSE(moved(160));  // nothing asks for interfaces
   REQUIRE(steering.apply(config).empty());
   CHECK(moved(160));
   steering.set_time(moment("2026-11-27T12:00:00Z"));  // no schedule: no other world
@@ -121,8 +170,8 @@ TEST_CASE("route cache: a way is forgotten with its time, by a flush and with th
   CHECK(hit(160));
   steering.flush_cache();
   CHECK_FALSE(hit(160));
-  steering.set_interfaces({});
-  CHECK_FALSE(hit(160));
+  steering.set_interfaces({});  // as they were
+  CHECK(hit(160));
   REQUIRE(steering.apply(config).empty());
   CHECK_FALSE(hit(160));
   CHECK(hit(160));

@@ -133,6 +133,10 @@ TEST_CASE("statistics: policies, groups, servers and routes, each packet and eac
   CHECK(counted.cache.hits == 2);
   CHECK(counted.cache.misses == 7);
   CHECK(counted.cache.entries == 7);
+  // A flush is seen at once, although no decider has come by since.
+  fixture.steering.flush_cache();
+  CHECK(fixture.counted().cache.entries == 0);
+  CHECK(fixture.counted().cache.hits == 2);
 }
 
 TEST_CASE("statistics: what has the same name goes on over apply(), whatever its place") {
@@ -283,6 +287,40 @@ TEST_CASE("statistics: a dry run counts its packets, of those that go on to be d
   CHECK(counts() == "4 2 2");
   CHECK(fixture.counted().policies[0].dry_run);
   CHECK(fixture.counted().policies[0].bytes == 400);
+}
+
+TEST_CASE("apply: an id that was given again belongs to the last who got it") {
+  Config config;
+  config.engine.mark.mask = 0x7;  // room for 5
+  Steering steering(1);
+  const auto servers = [&](std::initializer_list<int> numbers) {
+    config.groups = {{"web", "round-robin", false, {}}};
+    for (const int n : numbers)
+      config.groups[0].servers.push_back(server(format("s{}", n), format("10.2.0.{}", n)));
+    REQUIRE(steering.apply(config).empty());
+  };
+  const auto id_of = [&](const char* name) {
+    for (const Server* each : steering.snapshot().servers)
+      if (each && each->name == name) return int{each->id};
+    return 0;
+  };
+  for (int n = 1; n <= 6; ++n) servers({n});
+  const int sixth = id_of("s6");
+  servers({1, 6});
+  CHECK(id_of("s6") == sixth);
+  CHECK(id_of("s1") != sixth);
+}
+
+TEST_CASE("statistics: every route of a table can be asked for") {
+  Fixture fixture;
+  fixture.decide("10.9.9.9", 80);
+  const auto routes = fixture.steering.route_statistics("main");
+  REQUIRE(routes.size() == 3);
+  CHECK(routes[0].prefix == "10.0.0.0/8");
+  CHECK(routes[0].packets == 0);
+  CHECK(routes[2].target == "web");
+  CHECK(routes[2].bytes == 100);
+  CHECK(fixture.steering.route_statistics("none").empty());
 }
 
 TEST_CASE("apply: servers keep their ids, and balancers their place") {

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "measure.hpp"
-#include "nfsteer/base/cache.hpp"
-#include "nfsteer/policy.hpp"
+#include "nfsteer/steering.hpp"
 
 namespace nfsteer::bench {
 
@@ -46,6 +45,12 @@ inline FiveTuple live_flow(std::uint32_t n) {
           static_cast<std::uint16_t>(1024 + n % 60'000), 443, protocol::kTcp};
 }
 
+inline MemoKey key_of(const FiveTuple& tuple) {
+  Flow flow;
+  flow.tuple = tuple;
+  return MemoKey(flow, {});
+}
+
 // Which of the flows are asked for: Zipf's law, exponent 1.
 inline std::vector<FiveTuple> zipf_keys(std::uint32_t flows) {
   std::vector<double> upto(flows);
@@ -64,18 +69,21 @@ inline std::vector<FiveTuple> zipf_keys(std::uint32_t flows) {
 }
 
 inline void bench_memo(std::uint32_t flows) {
-  Cache<TupleKey, Decision> memo(2 * flows, 300);
+  Cache<MemoKey, Remembered> memo(2 * flows, 300);
   LockedChains chains;
   for (std::uint32_t n = 0; n < flows; ++n) {
     const FiveTuple tuple = live_flow(n);
     Decision decision;
     decision.server = static_cast<ServerId>(1 + n % 4000);
-    memo.insert(TupleKey(tuple), hash(tuple), decision, 0);
+    {
+      const MemoKey key = key_of(tuple);
+      memo.insert(key, hash(key), Remembered(decision), 0);
+    }
     chains.insert(tuple, decision);
   }
   const auto keys = zipf_keys(flows);
   for (const FiveTuple& key : keys)  // as a worker would, after a miss
-    if (const TupleKey compact(key); !memo.find(compact, hash(compact), 1))
+    if (const MemoKey compact = key_of(key); !memo.find(compact, hash(compact), 1))
       memo.insert(compact, hash(compact), {}, 1);
   const CacheCounts warm = memo.counts();
   const auto times = measure(
@@ -83,8 +91,8 @@ inline void bench_memo(std::uint32_t flows) {
       [&] {
         std::uint64_t sum = 0;
         for (const FiveTuple& key : keys) {
-          const TupleKey compact(key);
-          if (const Decision* found = memo.find(compact, hash(compact), 1)) sum += found->server;
+          const MemoKey compact = key_of(key);
+          if (const Remembered* found = memo.find(compact, hash(compact), 1)) sum += found->server;
         }
         return sum;
       },
