@@ -157,15 +157,17 @@ struct Problem {
 // ---- what the workers read --------------------------------------------------
 
 struct Policy {
-  std::string name;
-  std::int32_t priority = 0;
-  bool dry_run = false;
-  std::vector<Match> match;  // all names looked up; empty: every flow
+  // What decide() reads, side by side.
   Action action = Action::Accept;
+  bool dry_run = false;
   std::optional<std::uint32_t> group;  // index; with Action::Steer
   std::optional<std::uint32_t> table;  // index; with Action::Steer
   // The rules of the classifier that are this policy's: first to before `rules_end`.
   std::uint32_t rules_begin = 0, rules_end = 0;
+
+  std::int32_t priority = 0;
+  std::string name;
+  std::vector<Match> match;  // all names looked up; empty: every flow
 };
 
 // State that outlives snapshots, by the group's name. Changed by the control

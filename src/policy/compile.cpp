@@ -80,13 +80,13 @@ Table compile_table(const TableConfig& config, const Indexes& groups) {
 Policy compile_policy(const PolicyConfig& config, const Names& names, const Indexes& groups,
                       const Indexes& tables) {
   const Aim aim = aim_at(config.target, groups, tables);
-  Policy policy{.name = config.name,
-                .priority = config.priority,
+  Policy policy{.action = aim.action,
                 .dry_run = config.dry_run,
-                .match = {},
-                .action = aim.action,
                 .group = aim.group,
-                .table = aim.table};
+                .table = aim.table,
+                .priority = config.priority,
+                .name = config.name,
+                .match = {}};
   policy.match.reserve(config.match.size());
   for (const Match& match : config.match) policy.match.push_back(names.resolve(match));
   return policy;

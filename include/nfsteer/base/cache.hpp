@@ -7,8 +7,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
+#include "nfsteer/base/huge_pages.hpp"
 #include "nfsteer/base/tally.hpp"
 
 namespace nfsteer {
@@ -35,12 +37,13 @@ class Cache {
   const Value* find(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
     if (sets_.empty()) return nullptr;
     const Set& set = set_of(hash);
-    const std::uint16_t tag = tag_of(hash);
-    for (std::size_t way = 0; way < kWays; ++way)
-      if (set.tags[way] == tag && is_alive(set, way, now_s) && set.entries[way].key == key) {
+    for (Lanes ways = ways_of(set, tag_of(hash)); ways != 0; ways &= ways - 1) {
+      const auto way = static_cast<std::size_t>(std::countr_zero(ways)) / 8;
+      if (is_alive(set, way, now_s) && set.entries[way].key == key) {
         hits_.add(1);
         return &set.entries[way].value;
       }
+    }
     misses_.add(1);
     return nullptr;
   }
@@ -102,12 +105,22 @@ class Cache {
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48 | 1);
   }
+  // A bit in the byte of each way that has the tag, all compared at once.
+  using Lanes = std::uint64_t;
+  static Lanes ways_of(const Set& set, std::uint16_t tag) noexcept {
+    using Tags [[gnu::vector_size(16)]] = std::uint16_t;
+    using Bytes [[gnu::vector_size(8)]] = std::uint8_t;
+    Tags tags;
+    std::memcpy(&tags, set.tags.data(), sizeof tags);
+    const auto equal = __builtin_convertvector(tags == tag, Bytes) & 1;
+    return std::bit_cast<Lanes>(equal);
+  }
   bool is_alive(const Set& set, std::size_t way, std::uint32_t now_s) const noexcept {
     return set.epoch == epoch_ && set.tags[way] != kFree &&
            now_s - set.inserted_s[way] < timeout_s_;
   }
 
-  std::vector<Set> sets_;
+  std::vector<Set, HugePages<Set>> sets_;
   std::uint32_t timeout_s_;
   std::uint32_t epoch_ = 1;
   Tally entries_, hits_, misses_, evictions_;
