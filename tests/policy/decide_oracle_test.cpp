@@ -370,7 +370,7 @@ Config internet(const std::vector<Prefix>& prefixes, std::mt19937_64& random) {
 TEST_CASE("decide: as a plain implementation decides, over the internet's routes") {
   const auto prefixes = read_bgp_table(NFSTEER_SOURCE_DIR);
   if (prefixes.empty()) {
-    MESSAGE("SKIPPED: there is no ", kBgpTable);
+    MESSAGE("SKIPPED: there is no ", std::string(kBgpTable));
     return;
   }
   std::mt19937_64 random(17);

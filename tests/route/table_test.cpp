@@ -346,7 +346,7 @@ TEST_CASE("best, next_best, tier_of and choose do not allocate") {
 TEST_CASE("best: agrees with a probe of each length, over the internet's routes") {
   const auto prefixes = testing::read_bgp_table(NFSTEER_SOURCE_DIR);
   if (prefixes.empty()) {
-    MESSAGE("SKIPPED: there is no ", testing::kBgpTable);
+    MESSAGE("SKIPPED: there is no ", std::string(testing::kBgpTable));
     return;
   }
   std::vector<Route> routes;
