@@ -60,9 +60,16 @@ def test_status_has_what_it_promises(lab, steer):
     for server in group["servers"]:
         assert server.keys() >= {"name", "address", "port", "id", "weight", "state", "selected"}
     (policy,) = status["policies"]
-    assert policy == {"name": "api", "priority": 200, "packets": 0, "bytes": 0}
+    assert policy == {"name": "api", "priority": 200, "dry_run": False, "packets": 0, "bytes": 0,
+                      "last_match": None}
     (table,) = status["tables"]
+    (used,) = table.pop("used")
     assert table == {"name": "main", "priority": 0, "routes": 2}
+    assert used.keys() == {"prefix", "target", "metric", "weight", "packets", "bytes"}
+    assert (used["prefix"], used["target"], used["packets"]) == (f"{VIP4}/32", "web", 6)
+    assert status["schedules"] == []
+    for cache in (status["cache"], status["route_cache"]):
+        assert cache.keys() == {"entries", "hits", "misses", "evictions"}
 
 
 def test_status_for_people(lab, steer):
