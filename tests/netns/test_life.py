@@ -189,7 +189,8 @@ def test_second_engine_with_other_queues(lab, steer):
 def test_hangup_stops_cleanly(lab, steer):
     engine = steer(rules())
     os.kill(engine.keeper_pid, signal.SIGHUP)
-    wait_until(lambda: not engine.socket.exists(), what="it is gone, and its socket")
+    wait_until(lambda: not engine.running, what="it is gone")
+    assert not engine.socket.exists()
     assert tcp_ask(lab.client, VIP4, 80).server in SERVER4
 
 
