@@ -32,8 +32,10 @@ class Worker {
 
   // Answers what an earlier engine left unanswered, then starts the thread.
   void start(netlink::Answer abandoned);
-  // Waits for the thread's end, after Orders::stop.
-  void join() { thread_.join(); }
+  // Waits for the end of the thread, where it was started, after Orders::stop.
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
 
   std::uint16_t number() const noexcept { return number_; }
   QueueAccount account() const noexcept { return published_.read(); }

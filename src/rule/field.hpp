@@ -17,6 +17,10 @@ Result<void> parse_prefix_value(std::string_view text, std::vector<Value>& value
 Result<void> parse_ports(std::string_view text, std::vector<Value>& values);
 // "eth0", or "eth*" for all names that begin so.
 Result<void> parse_interface(std::string_view text, std::vector<Value>& values);
+// "1000", "1000-1999", or a name for which `find` has the number; `what` tells of
+// what kind the name is.
+Result<void> parse_ids(std::string_view text, std::vector<Value>& values, std::string_view what,
+                       std::optional<std::uint32_t> (*find)(const char* name));
 // "DE", "continent:EU", "--", or the name of a group of countries.
 Result<void> parse_country(std::string_view text, std::vector<Value>& values);
 

@@ -1,25 +1,17 @@
 #include <grp.h>
 
-#include <string>
-
 #include "field.hpp"
-#include "nfsteer/base/text.hpp"
 
 namespace nfsteer {
 namespace {
 
+std::optional<std::uint32_t> find(const char* name) {
+  const auto* known = ::getgrnam(name);
+  return known ? std::optional<std::uint32_t>(known->gr_gid) : std::nullopt;
+}
+
 Result<void> parse(std::string_view text, std::vector<Value>& values) {
-  constexpr std::uint32_t kMax = 0xffff'fffe;  // the number above is none
-  if (const auto numbers = parse_interval(text, kMax)) {
-    values.emplace_back(*numbers);
-    return {};
-  }
-  const std::string name(text);
-  const auto* known = name.find('\0') == name.npos ? ::getgrnam(name.c_str()) : nullptr;
-  if (!known || name.empty())
-    return fail(format("there is no group of users `{}` on this machine", printable(text)));
-  values.emplace_back(Interval{known->gr_gid, known->gr_gid});
-  return {};
+  return parse_ids(text, values, "group of users", find);
 }
 
 }  // namespace

@@ -59,6 +59,21 @@ Result<void> parse_interface(std::string_view text, std::vector<Value>& values) 
   return {};
 }
 
+Result<void> parse_ids(std::string_view text, std::vector<Value>& values, std::string_view what,
+                       std::optional<std::uint32_t> (*find)(const char* name)) {
+  constexpr std::uint32_t kMax = 0xffff'fffe;  // the number above is none
+  if (const auto numbers = parse_interval(text, kMax)) {
+    values.emplace_back(*numbers);
+    return {};
+  }
+  const std::string name(text);
+  const bool can_be_name = !name.empty() && name.find('\0') == name.npos;
+  const auto number = can_be_name ? find(name.c_str()) : std::nullopt;
+  if (!number) return fail(format("there is no {} `{}` on this machine", what, printable(text)));
+  values.emplace_back(Interval{*number, *number});
+  return {};
+}
+
 Result<void> parse_country(std::string_view text, std::vector<Value>& values) {
   constexpr std::string_view kContinent = "continent:";
   const auto is_code = [](std::string_view code) {
