@@ -156,18 +156,27 @@ struct Problem {
 
 // ---- what the workers read --------------------------------------------------
 
-struct Policy {
-  // What decide() reads, side by side.
+// Where a policy sends flows.
+struct Aim {
   Action action = Action::Accept;
-  bool dry_run = false;
-  std::optional<std::uint32_t> group;  // index; with Action::Steer
-  std::optional<std::uint32_t> table;  // index; with Action::Steer
-  // The rules of the classifier that are this policy's: first to before `rules_end`.
-  std::uint32_t rules_begin = 0, rules_end = 0;
+  OptionalIndex group;  // in Snapshot::groups; with Action::Steer
+  OptionalIndex table;  // in Snapshot::tables; with Action::Steer
+};
 
+struct Policy {
+  Aim aim;
+  bool dry_run = false;
   std::int32_t priority = 0;
   std::string name;
   std::vector<Match> match;  // all names looked up; empty: every flow
+};
+
+// What decide() reads of the policy that a rule is of: a cache line has two.
+struct Rule {
+  std::uint32_t policy = 0;     // index in Snapshot::policies
+  std::uint32_t rules_end = 0;  // of the policy
+  Aim aim;
+  bool dry_run = false;
 };
 
 // State that outlives snapshots, by the group's name. Changed by the control
@@ -188,13 +197,11 @@ struct Snapshot {
 
   // A rule is one table of a policy's `match`. Rules stand in the order of their policies.
   Classifier classifier;
-  std::vector<std::uint32_t> rule_policies;  // by rule: index in policies
+  std::vector<Rule> rules;
   // What of a flow decisions can depend on.
   FlowFields reads;
 
-  // For flows that nothing takes.
-  Action no_route = Action::Accept;
-  std::optional<std::uint32_t> no_route_group;  // index; with Action::Steer
+  Aim no_route;  // for flows that nothing takes; has no table
 
   // All servers by id; null where no server has the id, as 0. Points into groups.
   std::vector<const Server*> servers;

@@ -55,6 +55,10 @@ std::optional<std::string> nearest(std::string_view word,
   return best;
 }
 
+std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural) {
+  return format("{} {}", number, number == 1 ? singular : plural);
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string result;
   for (const char c : text.substr(0, limit)) {

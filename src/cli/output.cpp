@@ -36,8 +36,4 @@ Exit report(const ClientError& error) {
   return Exit::Failed;
 }
 
-std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural) {
-  return format("{} {}", number, number == 1 ? singular : plural);
-}
-
 }  // namespace nfsteer

@@ -18,7 +18,4 @@ void complain(std::string_view message);
 // Says why the engine could not be asked.
 Exit report(const ClientError& error);
 
-// "1 server", "2 servers".
-std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural);
-
 }  // namespace nfsteer

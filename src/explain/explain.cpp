@@ -15,10 +15,6 @@ namespace {
 constexpr const char* kTaken = "taken";
 constexpr const char* kPassedOver = "passed over";
 
-std::string counted(std::size_t number, const char* singular, const char* plural) {
-  return format("{} {}", number, number == 1 ? singular : plural);
-}
-
 const char* family_name(const Flow& flow) noexcept {
   return flow.family() == Family::V4 ? "IPv4" : "IPv6";
 }
@@ -52,8 +48,8 @@ class Places {
     return route.action != Action::Steer || is_usable(route.group);
   }
   bool is_usable(const Policy& policy) const {
-    if (policy.group) return is_usable(*policy.group);
-    if (policy.table) return takes(snapshot_.tables[*policy.table]);
+    if (policy.aim.group) return is_usable(*policy.aim.group);
+    if (policy.aim.table) return takes(snapshot_.tables[*policy.aim.table]);
     return true;
   }
   bool takes(const Table& table) const {
@@ -92,7 +88,7 @@ class Trace {
     tell_policies();
     if (!decision_.policy)
       tell_tables();
-    else if (const auto table = snapshot_.policies[*decision_.policy].table)
+    else if (const auto table = snapshot_.policies[*decision_.policy].aim.table)
       tell_table(*table);
     if (decision_.action == Action::Steer) {
       tell_server();
@@ -218,9 +214,9 @@ void Trace::tell_policy(std::uint32_t index) {
       return add(kKind, policy.name, "counted", "dry run, " + holding_text(policy));
     case Outcome::PassedOver:
       return add(kKind, policy.name, kPassedOver,
-                 policy.group ? no_server(*policy.group)
-                              : format("table {} leads nowhere for it",
-                                       snapshot_.tables[*policy.table].name()));
+                 policy.aim.group ? no_server(*policy.aim.group)
+                                  : format("table {} leads nowhere for it",
+                                           snapshot_.tables[*policy.aim.table].name()));
     case Outcome::Taken:
       return add(kKind, policy.name, kTaken, holding_text(policy));
   }
@@ -298,8 +294,8 @@ std::string Trace::route_text(const Route& route) const {
 
 void Trace::tell_no_route() {
   constexpr const char* kKind = "on_no_route";
-  const auto group = snapshot_.no_route_group;
-  if (!group) return add(kKind, name(snapshot_.no_route), kTaken);
+  const OptionalIndex group = snapshot_.no_route.group;
+  if (!group) return add(kKind, name(snapshot_.no_route.action), kTaken);
   const std::string& group_name = snapshot_.groups[*group].name;
   if (places_.is_usable(*group)) return add(kKind, group_name, kTaken);
   add(kKind, group_name, kPassedOver, no_server(*group) + ": accepted as it is");
@@ -330,14 +326,15 @@ Trace::Next Trace::otherwise(const Places& places) const {
     return format("to group {}", snapshot_.groups[group].name);
   };
   const Classifier& classifier = snapshot_.classifier;
-  for (auto rule = classifier.first_match(subject_); rule != Classifier::kNone;) {
-    const Policy& policy = snapshot_.policies[snapshot_.rule_policies[rule]];
+  for (auto found = classifier.first_match(subject_); found != Classifier::kNone;) {
+    const Rule& rule = snapshot_.rules[found];
+    const Policy& policy = snapshot_.policies[rule.policy];
     if (!policy.dry_run && places.is_usable(policy))
       return {format("policy {}", policy.name),
-              policy.group   ? to_group(*policy.group)
-              : policy.table ? format("to table {}", snapshot_.tables[*policy.table].name())
-                             : name(policy.action)};
-    rule = classifier.first_match(subject_, policy.rules_end);
+              policy.aim.group   ? to_group(*policy.aim.group)
+              : policy.aim.table ? format("to table {}", snapshot_.tables[*policy.aim.table].name())
+                                 : name(policy.aim.action)};
+    found = classifier.first_match(subject_, rule.rules_end);
   }
   for (const Table& table : snapshot_.tables) {
     if (const auto route = places.route_in(table))
@@ -346,9 +343,9 @@ Trace::Next Trace::otherwise(const Places& places) const {
     if (places.takes(table))
       return {format("default of {}", table.name()), to_group(*table.default_group())};
   }
-  const auto group = snapshot_.no_route_group;
+  const OptionalIndex group = snapshot_.no_route.group;
   if (group && places.is_usable(*group)) return {"on_no_route", to_group(*group)};
-  return {"on_no_route", name(group ? Action::Accept : snapshot_.no_route)};
+  return {"on_no_route", name(group ? Action::Accept : snapshot_.no_route.action)};
 }
 
 }  // namespace

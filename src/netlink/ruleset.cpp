@@ -70,9 +70,9 @@ Prefixes destinations(const Snapshot& snapshot) {
     for (const Route& route : table.routes()) all.push_back(route.prefix);
     if (const auto group = table.default_group()) add_everything_of(snapshot.groups[*group], all);
   }
-  if (const auto group = snapshot.no_route_group)
+  if (const OptionalIndex group = snapshot.no_route.group)
     add_everything_of(snapshot.groups[*group], all);
-  else if (snapshot.no_route != Action::Accept)
+  else if (snapshot.no_route.action != Action::Accept)
     add_everything(all);
   return all;
 }
@@ -121,9 +121,10 @@ class Fallback {
     }
     // A policy may accept what would be refused here: the way to this machine
     // itself must not end with the engine.
-    const bool refuses = snapshot.no_route == Action::Drop || snapshot.no_route == Action::Reject;
+    const auto& [action, group, table] = snapshot.no_route;
+    const bool refuses = action == Action::Drop || action == Action::Reject;
     if (refuses && !snapshot.policies.empty()) return;
-    claim(everything(family), 0, {{snapshot.no_route, snapshot.no_route_group.value_or(0)}});
+    claim(everything(family), 0, {{action, group ? *group : 0}});
   }
 
   void write(Ruleset& ruleset) const {

@@ -32,15 +32,9 @@ Group compile_group(const GroupConfig& config, const Ids& ids, GroupState& state
   return group;
 }
 
-// What a target becomes: an action, and with Action::Steer where to.
-struct Aim {
-  Action action = Action::Steer;
-  std::optional<std::uint32_t> group, table;
-};
-
 template <typename Target>
 Aim aim_at(const Target& target, const Indexes& groups, const Indexes& tables) {
-  Aim aim;
+  Aim aim{.action = Action::Steer, .group = {}, .table = {}};
   if (const auto* action = std::get_if<Action>(&target)) aim.action = *action;
   if (const auto* group = std::get_if<ToGroup>(&target)) aim.group = groups.at(group->name);
   if constexpr (std::is_same_v<Target, PolicyTarget>)
@@ -79,11 +73,8 @@ Table compile_table(const TableConfig& config, const Indexes& groups) {
 
 Policy compile_policy(const PolicyConfig& config, const Names& names, const Indexes& groups,
                       const Indexes& tables) {
-  const Aim aim = aim_at(config.target, groups, tables);
-  Policy policy{.action = aim.action,
+  Policy policy{.aim = aim_at(config.target, groups, tables),
                 .dry_run = config.dry_run,
-                .group = aim.group,
-                .table = aim.table,
                 .priority = config.priority,
                 .name = config.name,
                 .match = {}};
@@ -105,16 +96,15 @@ std::vector<const T*> by_priority(const std::vector<T>& configs) {
 // Numbers the rules, and makes the classifier of them.
 void compile_rules(Snapshot& snapshot) {
   static const Match kEveryFlow;
-  std::vector<const Match*> rules;
+  std::vector<const Match*> matches;
   for (std::uint32_t p = 0; p < snapshot.policies.size(); ++p) {
-    Policy& policy = snapshot.policies[p];
-    policy.rules_begin = static_cast<std::uint32_t>(rules.size());
-    for (const Match& match : policy.match) rules.push_back(&match);
-    if (policy.match.empty()) rules.push_back(&kEveryFlow);
-    policy.rules_end = static_cast<std::uint32_t>(rules.size());
-    snapshot.rule_policies.resize(rules.size(), p);
+    const Policy& policy = snapshot.policies[p];
+    for (const Match& match : policy.match) matches.push_back(&match);
+    if (policy.match.empty()) matches.push_back(&kEveryFlow);
+    const auto end = static_cast<std::uint32_t>(matches.size());
+    snapshot.rules.resize(matches.size(), {p, end, policy.aim, policy.dry_run});
   }
-  snapshot.classifier = Classifier(rules);
+  snapshot.classifier = Classifier(matches);
 }
 
 void raise_to(std::uint8_t& bits, const Prefix& prefix) {
@@ -203,9 +193,7 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
       snapshot->policies.push_back(compile_policy(*policy, names, groups, tables));
   compile_rules(*snapshot);
   snapshot->reads = fields_read(*snapshot);
-  const Aim no_route = aim_at(config.engine.on_no_route, groups, tables);
-  snapshot->no_route = no_route.action;
-  snapshot->no_route_group = no_route.group;
+  snapshot->no_route = aim_at(config.engine.on_no_route, groups, tables);
   index_servers(*snapshot, ids.highest());
   return snapshot;
 }

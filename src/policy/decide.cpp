@@ -10,20 +10,18 @@ class Way {
       : snapshot_(snapshot), flow_(flow), subject_(subject_of(snapshot, activity, flow)) {}
 
   Decision find() noexcept {
-    for (std::uint32_t rule = first_rule(0); rule != Classifier::kNone;) {
-      const std::uint32_t index = snapshot_.rule_policies[rule];
-      const Policy& policy = snapshot_.policies[index];
-      decision_.dry_run |= policy.dry_run;
-      if (!policy.dry_run && take(policy)) {
-        decision_.policy = index;
+    for (std::uint32_t found = first_rule(0); found != Classifier::kNone;) {
+      const Rule& rule = snapshot_.rules[found];
+      decision_.dry_run |= rule.dry_run;
+      if (!rule.dry_run && take(rule.aim)) {
+        decision_.policy = rule.policy;
         return decision_;
       }
-      rule = first_rule(policy.rules_end);
+      found = first_rule(rule.rules_end);
     }
     for (std::uint32_t table = 0; table < snapshot_.tables.size(); ++table)
       if (take_table(table)) return decision_;
-    if (snapshot_.no_route_group && take_group(*snapshot_.no_route_group)) return decision_;
-    decision_.action = snapshot_.no_route == Action::Steer ? Action::Accept : snapshot_.no_route;
+    if (!take(snapshot_.no_route)) decision_.action = Action::Accept;
     return decision_;
   }
 
@@ -33,10 +31,10 @@ class Way {
   }
 
   // Each goes the way there, if it leads anywhere.
-  bool take(const Policy& policy) noexcept {
-    if (policy.group) return take_group(*policy.group);
-    if (policy.table) return take_table(*policy.table);
-    decision_.action = policy.action;
+  bool take(const Aim& aim) noexcept {
+    if (aim.group) return take_group(*aim.group);
+    if (aim.table) return take_table(*aim.table);
+    decision_.action = aim.action;
     return true;
   }
 

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kRouteCachePays = 10'000;
 
 std::size_t route_entries(const Snapshot& snapshot) {
-  const bool pays = snapshot.rule_policies.size() > kRouteCachePays;
+  const bool pays = snapshot.rules.size() > kRouteCachePays;
   return snapshot.cache.route_entries.value_or(pays ? snapshot.cache.entries : 0);
 }
 
@@ -145,11 +145,12 @@ void Decider::count_dry_runs(const Decision& decision, const Flow& flow,
                              std::uint32_t now_s) noexcept {
   const Snapshot& snapshot = *world_->snapshot;
   const Subject subject = subject_of(snapshot, world_->activity, flow);
-  for (std::uint32_t rule = snapshot.classifier.first_match(subject); rule != Classifier::kNone;) {
-    const std::uint32_t policy = snapshot.rule_policies[rule];
-    if (policy == decision.policy) return;
-    if (snapshot.policies[policy].dry_run) count_match(policy, flow, now_s);
-    rule = snapshot.classifier.first_match(subject, snapshot.policies[policy].rules_end);
+  for (std::uint32_t found = snapshot.classifier.first_match(subject);
+       found != Classifier::kNone;) {
+    const Rule& rule = snapshot.rules[found];
+    if (rule.policy == decision.policy) return;
+    if (rule.dry_run) count_match(rule.policy, flow, now_s);
+    found = snapshot.classifier.first_match(subject, rule.rules_end);
   }
 }
 

@@ -37,6 +37,7 @@ class Cache {
   const Value* find(const Key& key, std::uint64_t hash, std::uint32_t now_s) noexcept {
     if (sets_.empty()) return nullptr;
     const Set& set = set_of(hash);
+    __builtin_prefetch(&set.entries[home_of(hash)]);
     for (Lanes ways = ways_of(set, tag_of(hash)); ways != 0; ways &= ways - 1) {
       const auto way = static_cast<std::size_t>(std::countr_zero(ways)) / 8;
       if (is_alive(set, way, now_s) && set.entries[way].key == key) {
@@ -49,7 +50,7 @@ class Cache {
   }
 
   // Keeps the value; an entry of its set that is out of time makes room, or the
-  // next in turn.
+  // one in the key's home.
   void insert(const Key& key, std::uint64_t hash, const Value& value,
               std::uint32_t now_s) noexcept {
     if (sets_.empty()) return;
@@ -58,14 +59,15 @@ class Cache {
       set.epoch = epoch_;
       set.tags.fill(kFree);
     }
-    std::size_t way = 0;
-    while (way < kWays && is_alive(set, way, now_s)) ++way;
-    if (way == kWays) {
-      way = set.next_victim++ % kWays;
+    const std::size_t home = home_of(hash);
+    std::size_t way = home;
+    while (is_alive(set, way, now_s)) {
+      way = (way + 1) % kWays;
+      if (way != home) continue;
       evictions_.add(1);
-    } else if (set.tags[way] == kFree) {
-      entries_.add(1);
+      break;
     }
+    if (set.tags[way] == kFree) entries_.add(1);
     set.tags[way] = tag_of(hash);
     set.inserted_s[way] = now_s;
     set.entries[way] = {key, value};
@@ -96,11 +98,13 @@ class Cache {
     std::array<std::uint16_t, kWays> tags{};  // of the hash; kFree: no entry
     std::array<std::uint32_t, kWays> inserted_s{};
     std::uint32_t epoch = 0;  // of all entries
-    std::uint8_t next_victim = 0;
     alignas(64) std::array<Entry, kWays> entries;
   };
 
   Set& set_of(std::uint64_t hash) noexcept { return sets_[hash & (sets_.size() - 1)]; }
+  // Where in its set a key is kept if there is room: most entries are asked for
+  // together with their tags.
+  static std::size_t home_of(std::uint64_t hash) noexcept { return (hash >> 45) % kWays; }
   // The part of the hash that does not choose the set; never kFree.
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48 | 1);

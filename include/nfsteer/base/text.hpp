@@ -24,6 +24,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text) noexcept;
 std::optional<std::string> nearest(std::string_view word,
                                    std::span<const std::string_view> candidates);
 
+// "1 route", "2 routes".
+std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural);
+
 // A printable form of what somebody else wrote: control characters escaped,
 // cut after `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 60);
