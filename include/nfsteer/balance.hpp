@@ -1,9 +1,10 @@
-// Server groups and their balancers: one file each in src/balance and one row
-// in src/balance/balancers.def.
+// Server groups: who of a group may take flows, and the balancers that choose
+// among them: one file each in src/balance and one row in balancers.def.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,9 +13,23 @@
 #include <vector>
 
 #include "nfsteer/base/address.hpp"
+#include "nfsteer/base/huge_pages.hpp"
 #include "nfsteer/base/mark.hpp"
+#include "nfsteer/base/tally.hpp"
+#include "nfsteer/flow.hpp"
 
 namespace nfsteer {
+
+// ---- servers ------------------------------------------------------------------
+
+// What the person who runs the servers wants of one.
+enum class ServerState : std::uint8_t {
+  Up,          // takes flows
+  Drain,       // keeps those that it has
+  Maintenance  // takes none; what it has may be ended
+};
+// "up", "drain", "maintenance".
+const char* name(ServerState state) noexcept;
 
 // One server of a group, as the compiled snapshot holds it.
 struct Server {
@@ -23,14 +38,66 @@ struct Server {
   std::optional<std::uint16_t> port;  // absent: the flow's own port is kept
   std::uint32_t weight = 1;           // kWeightMin to kWeightMax
   ServerId id = 0;
+  std::uint64_t identity = 0;         // hash of group, name, address, port: equal everywhere
+  std::uint32_t max_connections = 0;  // at once; 0: any number
+  std::int32_t priority = 0;          // others only when those above cannot take the flow
+  bool backup = false;                // below every priority
+  ServerState state = ServerState::Up;
 };
+// Whether flows go to the first while it can take them, and to the second when not.
+bool comes_before(const Server& first, const Server& second) noexcept;
 inline constexpr std::uint32_t kWeightMin = 1, kWeightMax = 10'000;
+inline constexpr std::int32_t kServerPriorityMax = 1'000;  // from 0
+inline constexpr std::uint32_t kMaxConnectionsMax = 100'000'000;
 
-// The place in the order of a balancer that goes round. Outlives snapshots, so
-// that the order goes on over a reload. Shared by all workers.
-struct alignas(64) Cursor {
-  std::atomic<std::uint64_t> ticket{0};
+// ---- what balancers know of servers ---------------------------------------------
+
+// One server's, by its id. Workers add what they assign, the thread that hears of
+// flows' ends settles it; the difference is what the server has to do now, flows
+// that the kernel has not reported yet included. Numbers wrap.
+struct alignas(16) Gauge {
+  std::atomic<std::uint32_t> assigned{0};
+  std::atomic<std::uint32_t> settled{0};
+  std::atomic<std::uint32_t> latency_us{0};  // of handshakes, smoothed; 0: not known
+  std::atomic<std::uint32_t> sampled_s{0};   // when, by the clock of Pick::now_s
+
+  // Flows now. What ended twice, or was never assigned, is not less than none.
+  std::uint32_t load() const noexcept {
+    const std::uint32_t now =
+        assigned.load(std::memory_order_relaxed) - settled.load(std::memory_order_relaxed);
+    return static_cast<std::int32_t>(now) < 0 ? 0 : now;
+  }
 };
+
+// What all servers of a group and family share: the place in the order of a
+// balancer that goes round, and the sum of their gauges. Outlives snapshots, so
+// that the order goes on over a reload. Shared by all workers.
+struct alignas(64) PoolState {
+  std::atomic<std::uint64_t> ticket{0};
+  Gauge sum;  // without latency
+};
+
+// The gauges of all servers. Outlives snapshots; any thread.
+class Gauges {
+ public:
+  Gauge& operator[](ServerId id) noexcept { return all_[id]; }
+  const Gauge& operator[](ServerId id) const noexcept { return all_[id]; }
+
+  // The server has a flow more; so many less (or, negative, more that nobody assigned).
+  void assign(ServerId id) noexcept;
+  void settle(ServerId id, std::int32_t flows = 1) noexcept;
+
+  // From now on the id is that of a server of this pool. `is_new`: another had it before.
+  void enlist(ServerId id, PoolState& pool, bool is_new) noexcept;
+
+ private:
+  static constexpr std::size_t kIds = std::size_t{1} << 16;
+  std::unique_ptr<Gauge[]> all_ = std::make_unique<Gauge[]>(kIds);
+  std::unique_ptr<std::atomic<PoolState*>[]> pools_ =
+      std::make_unique<std::atomic<PoolState*>[]>(kIds);
+};
+
+// ---- balancers ------------------------------------------------------------------
 
 // Whether a choice counts.
 enum class Turn : std::uint8_t {
@@ -38,22 +105,51 @@ enum class Turn : std::uint8_t {
   Peek,  // it is only told what Take would choose
 };
 
+// What a server is asked for.
+struct Pick {
+  std::uint64_t hash = 0;   // of what the group hashes of the flow
+  std::uint32_t now_s = 0;  // a clock in seconds that never goes back
+  Turn turn = Turn::Take;
+};
+
+// A server as a balancer sees it.
+struct Member {
+  ServerId id = 0;
+  std::uint64_t identity = 0;
+  std::uint32_t weight = 1;
+  // What of its weight it takes now: 1, less while it starts slowly, 0 while it
+  // takes nothing. Never picked with 0.
+  double portion = 1;
+
+  double share() const noexcept { return weight * portion; }
+};
+
+// What a balancer is made of. `state` and `gauges` outlive it.
+struct Roster {
+  std::vector<Member> members;  // one at least has a portion
+  PoolState& state;
+  const Gauges& gauges;
+  std::uint64_t seed = 0;      // of hashing
+  std::uint32_t factor = 125;  // bounded-hash: the most that a server has, percent of the mean
+};
+
 // Chooses a server for each new flow. One instance serves every worker at once.
 class Balancer {
  public:
   virtual ~Balancer() = default;
 
-  // Returns the index, in the servers the balancer was made of, of the one to
-  // use. Does not allocate, lock, log or throw.
-  virtual std::size_t pick(std::uint64_t flow_hash, Turn turn) const noexcept = 0;
+  // Returns the index in Roster::members of the one to use. Does not allocate,
+  // lock, log or throw.
+  virtual std::size_t pick(const Pick& pick) const noexcept = 0;
 };
 
 // A kind of balancer.
 struct Algorithm {
   const char* name;     // in rules files, such as "weighted"
   const char* summary;  // one line, for people
-  // REQUIRES: servers is not empty. The cursor must outlive the balancer.
-  std::unique_ptr<const Balancer> (*make)(std::span<const Server> servers, Cursor& cursor);
+  // What it hashes of a flow, if the group does not say: nothing, or these.
+  enum class Hashes : std::uint8_t { Nothing, Source, Tuple } hashes;
+  std::unique_ptr<const Balancer> (*make)(const Roster& roster);
 };
 
 // All algorithms, in the order of balancers.def.
@@ -61,11 +157,80 @@ std::span<const Algorithm> algorithms() noexcept;
 // The algorithm of that name, or nullptr.
 const Algorithm* find_algorithm(std::string_view name) noexcept;
 
-// Servers of one family with their balancer. Constant after construction, but
-// for the cursor that the balancer moves.
+// ---- affinity -------------------------------------------------------------------
+
+struct AffinityConfig {
+  std::uint8_t v4_bits = 32, v6_bits = 64;  // what of the source is a client
+  std::uint32_t timeout_s = 30 * 60;        // after its last new flow
+  std::uint32_t max = 200'000;              // clients
+
+  friend bool operator==(const AffinityConfig&, const AffinityConfig&) = default;
+};
+inline constexpr std::uint32_t kAffinityMax = 16u << 20;
+
+// Which server a client goes to: a table of fixed size, shared by all workers,
+// eight-way set-associative. Of a full set the client that was quiet for longest
+// gives way. Reading and writing neither lock nor wait: an entry that another
+// worker writes at that moment is as good as absent. Any thread.
+class Affinity {
+ public:
+  explicit Affinity(const AffinityConfig& config);
+
+  const AffinityConfig& config() const noexcept { return config_; }
+
+  std::optional<ServerId> find(const Address& source, std::uint32_t now_s) const noexcept;
+  // The client goes to that server, from now until the time-out.
+  void keep(const Address& source, ServerId server, std::uint32_t now_s) noexcept;
+
+  struct Entry {
+    Prefix client;
+    ServerId server = 0;
+    std::uint32_t age_s = 0;  // since its last new flow
+  };
+  // The clients within `among` that are not out of time.
+  std::vector<Entry> list(const Prefix& among, std::uint32_t now_s) const;
+  // How many clients are not out of time.
+  std::size_t clients(std::uint32_t now_s) const noexcept;
+  // Forgets the clients within `among`; returns how many there were.
+  std::size_t forget(const Prefix& among) noexcept;
+  std::uint64_t evictions() const noexcept { return evictions_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::size_t kWays = 8;
+  struct Slot {
+    // 0: free; kBusy: being written; else server << 32 | second + 1.
+    std::atomic<std::uint64_t> word{0};
+    std::atomic<std::uint64_t> high{0}, low{0};  // the client; the family is the table's
+  };
+  struct Read {
+    std::uint64_t word = 0;
+    std::uint64_t high = 0, low = 0;
+  };
+
+  Address client_of(const Address& source) const noexcept;
+  Prefix whole_clients(const Prefix& among) const noexcept;
+  Slot* set_of(const Address& client) noexcept;
+  const Slot* set_of(const Address& client) const noexcept;
+  static std::optional<Read> read(const Slot& slot) noexcept;
+
+  AffinityConfig config_;
+  std::size_t sets_ = 0;                      // of each family
+  std::vector<Slot, HugePages<Slot>> slots_;  // those of IPv4, then those of IPv6
+  std::atomic<std::uint64_t> evictions_{0};
+};
+
+// ---- groups ---------------------------------------------------------------------
+
+// What of a group outlives snapshots; kept by the group's name.
+struct GroupState {
+  PoolState v4, v6;
+  std::shared_ptr<Affinity> affinity;  // null: none
+};
+
+// Servers of one family. Constant after construction, but for its state.
 struct Pool {
   std::vector<Server> servers;
-  std::unique_ptr<const Balancer> balancer;  // null where servers is empty
+  PoolState* state = nullptr;
 };
 
 // A named group of servers. A flow goes to a server of its own family.
@@ -74,15 +239,66 @@ struct Group {
   std::string algorithm;
   bool snat = false;  // the servers see the router's address as the client's
   Pool v4, v6;
+  TupleKey hashed;  // the bits of a flow's TupleKey that Pick::hash is made of
+  std::uint32_t factor = 125;
+  std::uint32_t slow_start_s = 0;
+  std::shared_ptr<Affinity> affinity;  // null: none
 
   const Pool& pool(Family family) const noexcept { return family == Family::V4 ? v4 : v6; }
-  // Whether flows of the family can go to it now.
-  bool is_usable(Family family) const noexcept { return !pool(family).servers.empty(); }
+  // Whether it has a server of the family that is up.
+  bool is_usable(Family family) const noexcept;
 };
 
-// The cursors of a group, one a family; kept by the group's name over reloads.
-struct GroupState {
-  Cursor v4, v6;
+// Who of a group takes flows at a time, and the balancers made of them. Constant;
+// another one takes its place when anything changes.
+struct Lineup {
+  // Servers that come before others.
+  struct Tier {
+    std::vector<Member> members;
+    std::vector<std::uint32_t> limits;  // by member: max_connections; empty: none has any
+    std::unique_ptr<const Balancer> balancer;
+  };
+
+  // Those of one family.
+  class Side {
+   public:
+    Side() = default;
+    // `portion` says what of its weight a server takes now, 0 to 1.
+    Side(const Group& group, const Pool& pool, const Gauges& gauges, std::uint64_t seed,
+         const std::function<double(const Server&)>& portion);
+
+    // Whether choose() would find anybody.
+    bool is_usable() const noexcept;
+    // Whether servers have limits, so that is_usable() may change at any time.
+    bool is_limited() const noexcept { return is_limited_; }
+    // Whether that server may take a flow now.
+    bool takes(ServerId server) const noexcept;
+    // The server for a flow: of the first tier where one may take it, by the
+    // tier's balancer. Where that one has all the connections that it may have,
+    // the next by rendezvous hashing. nullopt: none. Does not count the flow.
+    std::optional<ServerId> choose(const Pick& pick) const noexcept;
+    // The same as if there were no limits: for flows that a limit reached just now.
+    // REQUIRES: it has tiers
+    ServerId choose_beyond(const Pick& pick) const noexcept;
+
+    std::span<const Tier> tiers() const noexcept { return tiers_; }
+
+   private:
+    bool is_open(const Tier& tier, std::size_t member) const noexcept;
+    std::optional<ServerId> choose_open(const Tier& tier, std::uint64_t hash) const noexcept;
+
+    struct Place {
+      ServerId server = 0;
+      std::uint16_t tier = 0, member = 0;
+    };
+    std::vector<Tier> tiers_;    // the first is asked first; each has a member with a portion
+    std::vector<Place> places_;  // of all members, by server
+    const Gauges* gauges_ = nullptr;
+    bool is_limited_ = false;
+  };
+
+  Side v4, v6;
+  const Side& side(Family family) const noexcept { return family == Family::V4 ? v4 : v6; }
 };
 
 }  // namespace nfsteer

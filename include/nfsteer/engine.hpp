@@ -48,6 +48,18 @@ struct QueueStatus {
   std::uint64_t waiting = 0;  // in the kernel's queue now
 };
 
+// The kernel's connection tracking, and what it told us.
+struct ConntrackStatus {
+  std::uint64_t entries = 0, max = 0;  // of the whole network namespace
+  std::uint64_t flows = 0;             // of them steered, as far as we know
+  std::uint64_t events = 0;
+  std::uint64_t overruns = 0;  // times that events were lost
+  std::uint64_t resyncs = 0;   // whole tables read for that
+  std::uint64_t unknown = 0;   // events of flows that were not known
+  std::uint64_t broken = 0;    // events that could not be read
+  std::uint64_t deleted = 0;   // stale entries
+};
+
 struct Status {
   std::string version;
   int pid = 0;
@@ -57,11 +69,36 @@ struct Status {
   std::string state;  // "steering"
   std::vector<QueueStatus> queues;
   Statistics counted;
+  ConntrackStatus conntrack;
 };
 
 // What `flush flows` did.
 struct FlushedFlows {
   std::uint64_t flows = 0;
+};
+
+// A client that stays with a server.
+struct AffinityEntry {
+  std::string group;
+  std::string client;  // a prefix
+  std::string server;
+  std::uint32_t age_s = 0;  // since its last new flow
+};
+struct AffinityList {
+  std::vector<AffinityEntry> entries;  // kAffinityListMax at most
+  std::uint64_t total = 0;             // of which these are
+};
+inline constexpr std::size_t kAffinityListMax = 10'000;
+
+// Which clients are asked for: of one group, within one prefix.
+struct AffinityQuestion {
+  std::optional<std::string> group;
+  std::optional<std::string> client;  // as parse_prefix() takes it
+};
+
+// Stale flows, each with the reason: those that were deleted, or would be.
+struct StaleFlows {
+  std::vector<std::string> flows;
 };
 
 // The explanation as the JSON object that `explain --json` prints.
@@ -91,12 +128,19 @@ class Client {
   ClientResult<std::string> status_json() const;
   // How the engine would decide the flow now, and why.
   ClientResult<Explanation> explain(const FlowQuestion& question) const;
+  ClientResult<AffinityList> affinity(const AffinityQuestion& question) const;
+  // The answer as the JSON object that `affinity --json` prints.
+  ClientResult<std::string> affinity_json(const AffinityQuestion& question) const;
   ClientResult<void> flush_cache() const;
   ClientResult<void> flush_stats() const;
   // Deletes the conntrack entries of steered flows: all, those of one group, or
   // those of one server ("group/server").
   ClientResult<FlushedFlows> flush_flows(const std::optional<std::string>& group,
                                          const std::optional<std::string>& server) const;
+  // Forgets clients; how many.
+  ClientResult<std::uint64_t> flush_affinity(const AffinityQuestion& question) const;
+  // Deletes, or only lists, the UDP flows to servers that are gone.
+  ClientResult<StaleFlows> flush_stale(bool dry_run) const;
 
  private:
   std::string path_;

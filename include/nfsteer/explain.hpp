@@ -102,8 +102,10 @@ struct Explanation {
 inline constexpr std::size_t kPolicyStepsMax = 1'000;
 inline constexpr std::size_t kRouteStepsMax = 1'000;
 
-// What decide() would answer now, and why. `activity` is activity_at(snapshot, at).
-// Any thread; takes a time that grows with the number of policies.
-Explanation explain(const Snapshot& snapshot, const Activity& activity, const Flow& flow, Time at);
+// What decide() would answer now, and why. `situation` is of the snapshot, at the time
+// `at`; `now_s` is as for decide(). Any thread; takes a time that grows with the number
+// of policies.
+Explanation explain(const Snapshot& snapshot, const Situation& situation, const Flow& flow, Time at,
+                    std::uint32_t now_s = 0);
 
 }  // namespace nfsteer

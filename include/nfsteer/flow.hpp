@@ -117,7 +117,22 @@ struct TupleKey {
                   static_cast<std::uint64_t>(tuple.source.family) << 1 |
                   static_cast<std::uint64_t>(tuple.destination.family)} {}
   friend bool operator==(const TupleKey&, const TupleKey&) = default;
+  friend TupleKey operator&(TupleKey key, const TupleKey& mask) noexcept {
+    for (std::size_t i = 0; i < key.words.size(); ++i) key.words[i] &= mask.words[i];
+    return key;
+  }
 };
+
+// Parts of a five-tuple.
+struct TupleParts {
+  bool source = false, source_port = false, destination = false, destination_port = false,
+       protocol = false;
+
+  friend bool operator==(const TupleParts&, const TupleParts&) = default;
+};
+inline constexpr TupleParts kWholeTuple{true, true, true, true, true};
+// The bits of a TupleKey that these parts are.
+TupleKey mask_of(const TupleParts& parts) noexcept;
 // hash() of the tuple.
 std::uint64_t hash(const TupleKey& key, std::uint64_t seed = 0) noexcept;
 

@@ -19,6 +19,7 @@
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/base/mark.hpp"
 #include "nfsteer/base/result.hpp"
+#include "nfsteer/feedback.hpp"
 #include "nfsteer/flow.hpp"
 #include "nfsteer/policy.hpp"
 
@@ -213,6 +214,87 @@ Result<void> remove_ruleset();
 Result<std::map<std::uint32_t, std::uint64_t>> count_flows(std::uint32_t mask);
 // Deletes the entries that carry `mark` under `mask`, with one message.
 Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
+// Deletes the entry of that tuple and id (flow_id()). No error where it is gone.
+// REQUIRES: TCP, UDP or SCTP
+Result<void> delete_flow(const FiveTuple& tuple, std::uint32_t id);
+
+// What the kernel tells of flows that carry a server's mark, as it happens. A
+// filter in the kernel keeps out the flows of others, and what says nothing that
+// is not known already: TCP that is established, TCP that waits after its end.
+// Never blocks. One thread's own.
+class ConntrackEvents {
+ public:
+  static constexpr std::size_t kBuffer = std::size_t{64} << 20;  // bytes; some 60,000 events
+
+  static Result<ConntrackEvents> open(const MarkLayout& layout, std::size_t buffer = kBuffer);
+  ConntrackEvents(ConntrackEvents&&) noexcept;
+  ConntrackEvents& operator=(ConntrackEvents&&) noexcept;
+  ~ConntrackEvents();
+
+  // Readable when there are events, and when some were lost.
+  int fd() const noexcept { return socket_.get(); }
+
+  // The next events, in order, to be used before the next call. Empty: there are
+  // none now.
+  std::span<const FlowReport> read();
+
+  // How often the buffer was full. From then until all was read, events were lost.
+  std::uint64_t overruns() const noexcept { return overruns_; }
+  // Messages that could not be read as an event.
+  std::uint64_t broken() const noexcept { return broken_; }
+
+ private:
+  struct Buffers;
+  ConntrackEvents(Fd socket, const MarkLayout& layout);
+
+  Fd socket_;
+  MarkLayout layout_;
+  std::unique_ptr<Buffers> buffers_;
+  std::uint64_t overruns_ = 0, broken_ = 0;
+};
+
+// A listing of all flows that carry a server's mark, in parts, so that events can
+// be read between them. One thread's own.
+class FlowListing {
+ public:
+  static Result<FlowListing> begin(const MarkLayout& layout);
+  FlowListing(FlowListing&&) noexcept;
+  ~FlowListing();
+
+  // Reads the next part; false at the end.
+  Result<bool> next();
+  // The flows of that part, to be used before the next one. May be empty.
+  std::span<const FlowReport> flows() const noexcept;
+  // The table changed in such a way that flows may be missing: list anew.
+  bool was_interrupted() const noexcept { return was_interrupted_; }
+
+ private:
+  struct Part;
+  FlowListing(Fd socket, const MarkLayout& layout);
+
+  Fd socket_;
+  MarkLayout layout_;
+  std::unique_ptr<Part> part_;
+  bool was_interrupted_ = false;
+};
+
+// How full conntrack's table is.
+struct ConntrackUsage {
+  std::uint64_t entries = 0;
+  std::uint64_t max = 0;  // then the kernel drops what would be a new flow
+};
+// nullopt where there is no conntrack.
+std::optional<ConntrackUsage> conntrack_usage();
+
+// Asks the kernel to count the packets and bytes of flows, and to stamp events
+// with their time. It does so for flows that begin later.
+struct ConntrackSetting {
+  std::string name;     // such as "net.netfilter.nf_conntrack_acct"
+  std::string purpose;  // what there is not without it
+  std::string problem;  // why it could not be set; empty: it was 0, and is 1 now
+};
+// Those that were not so already.
+std::vector<ConntrackSetting> prepare_conntrack();
 
 // ---- interfaces -------------------------------------------------------------
 

@@ -51,6 +51,10 @@ struct ServerConfig {
   Address address;
   std::optional<std::uint16_t> port;
   std::uint32_t weight = 1;
+  std::uint32_t max_connections = 0;  // at once; 0: any number
+  std::int32_t priority = 0;          // higher is used first; lower ones when those cannot
+  bool backup = false;                // below every priority
+  ServerState state = ServerState::Up;
 };
 
 struct GroupConfig {
@@ -58,7 +62,12 @@ struct GroupConfig {
   std::string algorithm = "round-robin";
   bool snat = false;
   std::vector<ServerConfig> servers;
+  std::optional<TupleParts> hash = {};  // what a hashing algorithm hashes; absent: its own choice
+  std::uint32_t hash_factor = 125;      // bounded-hash: percent of the mean load
+  std::uint32_t slow_start_s = 0;       // in which a server that came back reaches its weight
+  std::optional<AffinityConfig> affinity = {};  // absent: none
 };
+inline constexpr std::uint32_t kHashFactorMin = 101, kHashFactorMax = 10'000;
 
 struct RouteConfig {
   Prefix prefix;
@@ -103,6 +112,7 @@ struct EngineConfig {
   bool bypass = true;                        // false: new flows are dropped while no engine runs
   Action on_bad_packet = Action::Accept;     // Accept or Drop
   RouteTarget on_no_route = Action::Accept;  // for flows that nothing else takes
+  std::uint64_t hash_seed = 0;  // of all hashing: nodes that have the same choose alike
 };
 inline constexpr std::uint16_t kQueuesMax = 256;
 
@@ -179,9 +189,13 @@ struct Rule {
   bool dry_run = false;
 };
 
-// State that outlives snapshots, by the group's name. Changed by the control
-// thread only while it compiles; the cursors inside are atomics.
-using GroupStates = std::map<std::string, std::unique_ptr<GroupState>>;
+// What outlives snapshots. Changed by the control thread only while it compiles;
+// what is inside changes at any time.
+struct GroupStates {
+  std::map<std::string, std::unique_ptr<GroupState>> groups;  // by name
+  Gauges gauges;
+  std::map<ServerId, std::uint64_t> identities;  // of the servers that the gauges are of
+};
 
 // A compiled configuration. Never changed after compile(); shared by all
 // workers. Policies, without those that are not enabled, and tables are sorted
@@ -207,6 +221,7 @@ struct Snapshot {
   std::vector<const Server*> servers;
   // The group of each server, by id: index in groups.
   std::vector<std::uint32_t> server_groups;
+  Gauges* gauges = nullptr;  // of the GroupStates that it was compiled with
 };
 
 // The schedules of a snapshot at a time.
@@ -214,6 +229,19 @@ Activity activity_at(const Snapshot& snapshot, Time time);
 // The first time after `time` at which activity_at() gives another value;
 // Time::max() where it never will.
 Time next_activity(const Snapshot& snapshot, Time time);
+
+// What changes beside a snapshot: which schedules are active, and which servers
+// take flows.
+struct Situation {
+  Activity activity;
+  std::vector<std::shared_ptr<const Lineup>> lineups;  // by group
+};
+// The lineup of one group of the snapshot. `portion` says what of its weight each
+// server takes.
+std::shared_ptr<const Lineup> make_lineup(const Snapshot& snapshot, const Group& group,
+                                          const std::function<double(const Server&)>& portion);
+// At a time, with every server that is up at its full weight.
+Situation situation_at(const Snapshot& snapshot, Time time);
 
 // What a server id stands for, as long as any flow may carry it.
 struct ServerIdentity {
@@ -251,26 +279,31 @@ struct Decision {
   OptionalIndex table;   // in Snapshot::tables
   OptionalIndex route;   // in the table's routes; none: its default group
   OptionalIndex group;   // in Snapshot::groups
-  // The first group that was asked and had no server of the flow's family.
+  // The first group that was asked and had no server for the flow.
   OptionalIndex failed_group;
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };
 
 // Decides a flow: the first policy that matches, then tables, then the group's
-// balancer. A route or policy whose group has no server of the flow's family
-// is passed over; where nothing is left, `on_no_route` decides. Take moves the
-// chosen balancer's cursor, Peek tells what Take would do. `activity` is
-// activity_at() of this snapshot. Does not allocate, lock or throw. Any thread.
-Decision decide(const Snapshot& snapshot, const Activity& activity, const Flow& flow,
-                Turn turn = Turn::Take) noexcept;
+// balancer. A route or policy whose group has no server that may take the flow is
+// passed over; where nothing is left, `on_no_route` decides. Take counts the flow
+// as the server's and moves the balancer's place, Peek tells what Take would do.
+// `situation` is one of this snapshot. `now_s` is a clock in seconds that never
+// goes back, for affinity. Does not allocate, lock or throw. Any thread.
+Decision decide(const Snapshot& snapshot, const Situation& situation, const Flow& flow,
+                Turn turn = Turn::Take, std::uint32_t now_s = 0) noexcept;
 
 // The two halves of decide(). The first is the same for all flows that are the
 // same in what the snapshot reads: its `route` stands for all routes of one
 // prefix and metric, and no server is chosen. The second chooses.
-Decision find_way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept;
-Decision go(const Snapshot& snapshot, const Decision& way, const Flow& flow,
-            Turn turn = Turn::Take) noexcept;
+Decision find_way(const Snapshot& snapshot, const Situation& situation, const Flow& flow) noexcept;
+Decision go(const Snapshot& snapshot, const Situation& situation, const Decision& way,
+            const Flow& flow, Turn turn = Turn::Take, std::uint32_t now_s = 0) noexcept;
+// Whether a way that was found for such a flow before leads to anybody still:
+// servers may have got all the connections that they may have.
+bool still_leads(const Snapshot& snapshot, const Situation& situation, const Decision& way,
+                 const Flow& flow) noexcept;
 
 // The flow as criteria see it. The flow and the activity outlive the subject.
 Subject subject_of(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept;

@@ -24,6 +24,7 @@
 #include "nfsteer/base/cache.hpp"
 #include "nfsteer/base/qsbr.hpp"
 #include "nfsteer/base/tally.hpp"
+#include "nfsteer/feedback.hpp"
 #include "nfsteer/policy.hpp"
 
 namespace nfsteer {
@@ -106,7 +107,7 @@ using Desks = std::vector<std::unique_ptr<Desk>>;  // by decider
 struct World {
   std::shared_ptr<const Snapshot> snapshot;
   std::shared_ptr<const Desks> desks;
-  Activity activity;
+  Situation situation;
   InterfaceNames interfaces;
   std::uint64_t epoch = 0;  // another number where a decision may be another
 };
@@ -145,13 +146,27 @@ class Decider {
 
 // ---- what was counted -------------------------------------------------------------
 
+// What the kernel reported of flows.
+struct TrafficStatistics {
+  std::uint64_t active = 0, total = 0, failed = 0;  // as ServerFigures has them
+  std::uint64_t packets = 0, bytes = 0;
+  Latencies::Summary latency_us;
+  std::optional<Time> last_flow;
+};
+
 struct ServerStatistics {
   std::string name, address;
   std::optional<std::uint16_t> port;
   ServerId id = 0;
   std::uint32_t weight = 1;
-  std::string state;           // "up"
+  std::string state;           // as name() of a ServerState
   std::uint64_t selected = 0;  // flows that it was chosen for
+  TrafficStatistics traffic;
+};
+
+struct AffinityStatistics {
+  std::uint64_t clients = 0;    // now
+  std::uint64_t evictions = 0;  // of clients that were still in time
 };
 
 struct GroupStatistics {
@@ -159,6 +174,8 @@ struct GroupStatistics {
   std::uint64_t requests = 0;  // flows for which the group was asked
   std::uint64_t selected = 0;  // flows that got a server
   std::uint64_t failed = 0;    // flows for which it was the first to be asked, without a server
+  TrafficStatistics traffic;   // of its servers
+  std::optional<AffinityStatistics> affinity;
   std::vector<ServerStatistics> servers;
 };
 
@@ -192,6 +209,7 @@ struct ScheduleStatistics {
 };
 
 struct Statistics {
+  TrafficStatistics traffic;  // of all servers
   std::vector<GroupStatistics> groups;
   std::vector<PolicyStatistics> policies;
   std::vector<TableStatistics> tables;
@@ -202,6 +220,7 @@ struct Statistics {
 
 // Sums of Tallies.
 struct Totals;
+class Uptimes;
 
 // ---- all of it ----------------------------------------------------------------------
 
@@ -219,9 +238,9 @@ class Steering {
   // change next.
   std::vector<Problem> apply(const Config& config, const KnownIds& known = {});
 
-  // Puts the schedules of that time in force, where that changes anything.
-  // Returns the time by which to call it again: Time::max() for never. To be
-  // called after the clock was set, too.
+  // Puts the schedules of that time in force, and the weights of servers that
+  // start slowly, where that changes anything. Returns the time by which to call
+  // it again: Time::max() for never. To be called after the clock was set, too.
   Time set_time(Time now);
   void set_interfaces(InterfaceNames interfaces);
   // Every decider forgets what it remembers.
@@ -229,6 +248,10 @@ class Steering {
 
   const Snapshot& snapshot() const noexcept { return *worlds_.latest().snapshot; }
   const World& world() const noexcept { return worlds_.latest(); }
+  // What the balancers know of servers, and what is counted of them: for a
+  // FlowLedger, in a thread of its own. They live as long as this.
+  Gauges& gauges() noexcept { return states_.gauges; }
+  ServerRecords& records() noexcept { return records_; }
   // Worlds that were replaced and that a decider may still read.
   std::size_t worlds_left() { return worlds_.reclaim(); }
 
@@ -254,17 +277,23 @@ class Steering {
   // `forget`: what deciders remember may be wrong now.
   void publish(World world, bool forget = true);
   void know(const KnownIds& known);
+  std::shared_ptr<const Lineup> line_up(const Snapshot& snapshot, const Group& group) const;
   void settle();
   Totals counted(const Retired& retired) const;
   Totals totals();
 
+  ServerFigures figures_of(ServerId id) const;
+
   GroupStates states_;
+  ServerRecords records_;
+  std::map<ServerId, ServerFigures> earlier_;  // what is not this server's, or was set aside
   KnownIds known_;
   Qsbr<World> worlds_;
   std::vector<std::unique_ptr<Decider>> deciders_;
   std::vector<Retired> retired_;
   std::unique_ptr<Totals> carried_;   // of earlier snapshots, by the names of this one
   std::unique_ptr<Totals> baseline_;  // what reset_statistics() has set aside
+  std::unique_ptr<Uptimes> uptimes_;
   Time now_ = Time::min();
 };
 

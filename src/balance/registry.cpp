@@ -6,7 +6,7 @@ namespace nfsteer {
 
 std::span<const Algorithm> algorithms() noexcept {
   static constexpr Algorithm kAlgorithms[] = {
-#define BALANCER(name, make, summary) {name, summary, make},
+#define BALANCER(name, make, hashes, summary) {name, summary, Algorithm::Hashes::hashes, make},
 #include "balancers.def"
 #undef BALANCER
   };

@@ -5,8 +5,8 @@
 
 namespace nfsteer {
 
-#define BALANCER(name, make, summary) \
-  std::unique_ptr<const Balancer> make(std::span<const Server> servers, Cursor& cursor);
+#define BALANCER(name, make, hashes, summary) \
+  std::unique_ptr<const Balancer> make(const Roster& roster);
 #include "balancers.def"
 #undef BALANCER
 

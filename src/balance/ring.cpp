@@ -12,12 +12,13 @@
 #include <numeric>
 #include <queue>
 
+#include "apportion.hpp"
+
 namespace nfsteer {
 namespace {
 
 // The weights with their common divisor taken out, or, where they are still too
-// many for a ring, rounded to a sum of kRingMax by largest remainder. Every
-// server keeps at least one slot.
+// many for a ring, rounded to a sum of kRingMax.
 std::vector<std::uint32_t> reduce(std::span<const std::uint32_t> weights) {
   std::vector<std::uint32_t> reduced(weights.begin(), weights.end());
   const std::uint32_t divisor =
@@ -25,20 +26,7 @@ std::vector<std::uint32_t> reduce(std::span<const std::uint32_t> weights) {
   for (std::uint32_t& weight : reduced) weight /= divisor;
 
   const std::uint64_t sum = std::accumulate(reduced.begin(), reduced.end(), std::uint64_t{0});
-  if (sum <= kRingMax) return reduced;
-
-  std::vector<std::pair<std::uint64_t, std::size_t>> remainders;
-  std::uint64_t given = 0;
-  for (std::size_t i = 0; i < reduced.size(); ++i) {
-    const std::uint64_t scaled = std::uint64_t{reduced[i]} * kRingMax;
-    reduced[i] = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(scaled / sum));
-    remainders.emplace_back(scaled % sum, i);
-    given += reduced[i];
-  }
-  std::sort(remainders.rbegin(), remainders.rend());
-  for (std::size_t k = 0; given < kRingMax && k < remainders.size(); ++k, ++given)
-    ++reduced[remainders[k].second];
-  return reduced;
+  return sum <= kRingMax ? reduced : apportion(reduced, kRingMax);
 }
 
 // One server's next turn: due at (2 * turn + 1) / (2 * weight) of the ring.
@@ -61,7 +49,7 @@ std::vector<std::uint16_t> smooth_ring(std::span<const std::uint32_t> weights) {
   const std::vector<std::uint32_t> slots = reduce(weights);
   std::priority_queue<Due> queue;
   for (std::size_t i = 0; i < slots.size(); ++i)
-    queue.push({0, slots[i], static_cast<std::uint16_t>(i)});
+    if (slots[i] > 0) queue.push({0, slots[i], static_cast<std::uint16_t>(i)});
 
   std::vector<std::uint16_t> ring;
   while (!queue.empty()) {

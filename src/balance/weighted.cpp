@@ -5,10 +5,10 @@
 
 namespace nfsteer {
 
-std::unique_ptr<const Balancer> make_weighted(std::span<const Server> servers, Cursor& cursor) {
-  std::vector<std::uint32_t> weights;
-  for (const Server& server : servers) weights.push_back(server.weight);
-  return std::make_unique<RingBalancer>(smooth_ring(weights), cursor);
+std::unique_ptr<const Balancer> make_weighted(const Roster& roster) {
+  return std::make_unique<RingBalancer>(
+      smooth_ring(turns_of(roster, [](const Member& member) { return member.share(); })),
+      roster.state);
 }
 
 }  // namespace nfsteer

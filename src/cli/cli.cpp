@@ -99,6 +99,12 @@ void add_socket_option(CLI::App& app, std::string& path) {
       ->capture_default_str();
 }
 
+void add_client_options(CLI::App& app, AffinityQuestion& question) {
+  app.add_option("--group", question.group, "Only clients of this group")->type_name("GROUP");
+  app.add_option("--client", question.client, "Only clients within this prefix")
+      ->type_name("PREFIX");
+}
+
 int cli_main(int argc, char** argv) {
   // A reader that goes away is an error of write(), and never ends the engine.
   std::signal(SIGPIPE, SIG_IGN);

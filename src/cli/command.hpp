@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nfsteer/cli.hpp"
+#include "nfsteer/engine.hpp"
 
 namespace nfsteer {
 
@@ -18,5 +19,7 @@ using Command = std::function<Exit()>;
 
 // Adds --socket; `path` keeps its value as the default.
 void add_socket_option(CLI::App& app, std::string& path);
+// Adds --group and --client.
+void add_client_options(CLI::App& app, AffinityQuestion& question);
 
 }  // namespace nfsteer

@@ -37,7 +37,7 @@ Exit explain_by_file(const Options& options, const Flow& flow, Time at) {
   if (!config) return Exit::ConfigInvalid;
   GroupStates states;
   const auto snapshot = compile(*config, states);
-  return show(explain(*snapshot, activity_at(*snapshot, at), flow, at), options);
+  return show(explain(*snapshot, situation_at(*snapshot, at), flow, at), options);
 }
 
 Exit explain_flow(Options& options) {

@@ -70,6 +70,19 @@ std::string cache_text(const char* title, const CacheCounts& cache) {
                 cache.hits, cache.misses, cache.evictions);
 }
 
+std::string conntrack_text(const ConntrackStatus& conntrack) {
+  if (conntrack.max == 0) return "";
+  return format("conntrack entries {} of {}   events {}   overruns {}   resyncs {}   deleted {}\n",
+                conntrack.entries, conntrack.max, conntrack.events, conntrack.overruns,
+                conntrack.resyncs, conntrack.deleted);
+}
+
+std::string traffic_text(const TrafficStatistics& traffic) {
+  if (traffic.active + traffic.total == 0) return "";
+  return format("flows    active {}   total {}   failed {}   packets {}   bytes {}\n",
+                traffic.active, traffic.total, traffic.failed, traffic.packets, traffic.bytes);
+}
+
 std::string summary(const Status& status) {
   const QueueStatus total = sum(status.queues);
   return format("nfsteer {}  {}  pid {}  up {}  configuration {}  engine start {}\n",
@@ -80,7 +93,8 @@ std::string summary(const Status& status) {
                 total.received, total.accepted, total.dropped, total.rejected, total.passed) +
          format("errors   {}\n", errors_text(total.errors)) +
          cache_text("cache   ", status.counted.cache) +
-         cache_text("routes  ", status.counted.route_cache);
+         cache_text("routes  ", status.counted.route_cache) + traffic_text(status.counted.traffic) +
+         conntrack_text(status.conntrack);
 }
 
 // ---- the tables ---------------------------------------------------------------
@@ -98,16 +112,29 @@ std::string share(const ServerStatistics& server, const GroupStatistics& group) 
   return format("{:.0f} %", 100 * of_all);
 }
 
+// "850us", "1.2ms", "3.0s"; "-" where none was measured.
+std::string latency(std::uint64_t us, const Latencies::Summary& summary) {
+  if (summary.samples == 0) return "-";
+  const auto value = static_cast<double>(us);
+  if (us < 1'000) return format("{}us", us);
+  return us < 1'000'000 ? format("{:.1f}ms", value / 1e3) : format("{:.1f}s", value / 1e6);
+}
+
 std::string groups_text(const std::vector<GroupStatistics>& groups) {
   TextTable table({Column{"GROUP"}, Column{"ALGORITHM"}, Column{"REQUESTS", kRight},
-                   Column{"FAILED", kRight}, Column{"SERVER"}, Column{"ADDRESS"}, Column{"STATE"},
-                   Column{"WEIGHT", kRight}, Column{"SHARE", kRight}, Column{"SELECTED", kRight}});
+                   Column{"NO SERVER", kRight}, Column{"SERVER"}, Column{"ADDRESS"},
+                   Column{"STATE"}, Column{"WEIGHT", kRight}, Column{"SHARE", kRight},
+                   Column{"SELECTED", kRight}, Column{"ACTIVE", kRight}, Column{"FAILED", kRight},
+                   Column{"P50", kRight}, Column{"P99", kRight}});
   for (const GroupStatistics& group : groups) {
     std::vector<std::string> row = {group.name, group.algorithm, number(group.requests),
                                     number(group.failed)};
     for (const ServerStatistics& server : group.servers) {
       row.insert(row.end(), {server.name, endpoint(server), server.state, number(server.weight),
-                             share(server, group), number(server.selected)});
+                             share(server, group), number(server.selected),
+                             number(server.traffic.active), number(server.traffic.failed),
+                             latency(server.traffic.latency_us.p50_us, server.traffic.latency_us),
+                             latency(server.traffic.latency_us.p99_us, server.traffic.latency_us)});
       table.add(std::move(row));
       row.assign(4, "");  // the group is named once
     }

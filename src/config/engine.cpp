@@ -1,6 +1,7 @@
 // [engine]
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,7 @@
 namespace nfsteer {
 namespace {
 
+constexpr NumberRange kHashSeed{0, std::numeric_limits<std::int64_t>::max()};
 constexpr NumberRange kQueueLength{16, 1'000'000};  // packets
 constexpr NumberRange kCopyBytes{64, 65'531};       // an attribute of netlink holds no more
 
@@ -109,6 +111,7 @@ EngineConfig read_engine(const Node& node, Report& report) {
       in.word("on_bad_packet", kOnBadPacket).value_or(0) == 0 ? Action::Accept : Action::Drop;
   if (const Node* target = in.find("on_no_route"))
     engine.on_no_route = read_no_route(*target, report).value_or(engine.on_no_route);
+  engine.hash_seed = in.number<std::uint64_t>("hash_seed", kHashSeed).value_or(engine.hash_seed);
   in.finish();
   return engine;
 }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "affinity_json.hpp"
 #include "explanation_json.hpp"
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/engine.hpp"
@@ -145,6 +146,20 @@ ClientResult<OrderedJson> call(Exchange exchange, std::string_view method,
   }
 }
 
+// The number of that name in an answer.
+ClientResult<std::uint64_t> count_in(const OrderedJson& json, const char* name) {
+  if (!json.contains(name) || !json.at(name).is_number_unsigned())
+    return failure(Kind::Broken, format("the answer does not say how many {}", name));
+  return json.at(name).get<std::uint64_t>();
+}
+
+OrderedJson parameters_for(const AffinityQuestion& question) {
+  OrderedJson parameters = OrderedJson::object();
+  if (question.group) parameters["group"] = *question.group;
+  if (question.client) parameters["client"] = *question.client;
+  return parameters;
+}
+
 }  // namespace
 
 ClientResult<Status> Client::status() const {
@@ -172,6 +187,37 @@ ClientResult<Explanation> Client::explain(const FlowQuestion& question) const {
   return *std::move(explanation);
 }
 
+ClientResult<AffinityList> Client::affinity(const AffinityQuestion& question) const {
+  const auto json = call({path_, patience_}, method::kAffinity, parameters_for(question));
+  if (!json) return tl::unexpected(json.error());
+  auto list = affinity_from_json(*json);
+  if (!list) return failure(Kind::Broken, list.error().message);
+  return *std::move(list);
+}
+
+ClientResult<std::string> Client::affinity_json(const AffinityQuestion& question) const {
+  const auto json = call({path_, patience_}, method::kAffinity, parameters_for(question));
+  if (!json) return tl::unexpected(json.error());
+  return json_text(*json, 2);
+}
+
+ClientResult<std::uint64_t> Client::flush_affinity(const AffinityQuestion& question) const {
+  const auto json = call({path_, patience_}, method::kFlushAffinity, parameters_for(question));
+  if (!json) return tl::unexpected(json.error());
+  return count_in(*json, "clients");
+}
+
+ClientResult<StaleFlows> Client::flush_stale(bool dry_run) const {
+  const OrderedJson parameters = {{"dry_run", dry_run ? "true" : "false"}};
+  const auto json = call({path_, patience_}, method::kFlushStale, parameters);
+  if (!json) return tl::unexpected(json.error());
+  try {
+    return StaleFlows{json->at("flows").get<std::vector<std::string>>()};
+  } catch (const nlohmann::json::exception&) {
+    return failure(Kind::Broken, "the answer does not say which flows");
+  }
+}
+
 ClientResult<void> Client::flush_cache() const {
   const auto done = call({path_, patience_}, method::kFlushCache);
   if (!done) return tl::unexpected(done.error());
@@ -191,9 +237,9 @@ ClientResult<FlushedFlows> Client::flush_flows(const std::optional<std::string>&
   if (server) parameters["server"] = *server;
   const auto json = call({path_, patience_}, method::kFlushFlows, std::move(parameters));
   if (!json) return tl::unexpected(json.error());
-  if (!json->contains("flows") || !json->at("flows").is_number_unsigned())
-    return failure(Kind::Broken, "the answer does not say how many flows");
-  return FlushedFlows{.flows = json->at("flows").get<std::uint64_t>()};
+  const auto flows = count_in(*json, "flows");
+  if (!flows) return tl::unexpected(flows.error());
+  return FlushedFlows{.flows = *flows};
 }
 
 }  // namespace nfsteer

@@ -21,6 +21,9 @@ class Control {
   virtual void flush_stats() = 0;
   virtual Result<FlushedFlows> flush_flows(const std::optional<std::string>& group,
                                            const std::optional<std::string>& server) = 0;
+  virtual Result<AffinityList> affinity(const AffinityQuestion& question) = 0;
+  virtual Result<std::uint64_t> flush_affinity(const AffinityQuestion& question) = 0;
+  virtual Result<StaleFlows> flush_stale(bool dry_run) = 0;
 };
 
 }  // namespace nfsteer

@@ -9,11 +9,13 @@
 #include <thread>
 
 #include "control_server.hpp"
+#include "feed.hpp"
 #include "nfsteer/base/log.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/netlink.hpp"
 #include "nfsteer/steering.hpp"
 #include "seat.hpp"
+#include "server_names.hpp"
 #include "status.hpp"
 #include "wall_clock.hpp"
 #include "worker.hpp"
@@ -38,8 +40,14 @@ KnownIds known_ids(const MarkLayout& layout, const Seat& seat) {
 class Engine final : public Control {
  public:
   Engine(const Config& config, const Seat& seat)
-      : seat_(seat), steering_(seat.queues.size()), interface_monitor_(watch_interfaces()) {
-    const auto problems = steering_.apply(config, known_ids(config.engine.mark, seat));
+      : seat_(seat),
+        steering_(seat.queues.size()),
+        feed_(config.engine.mark, steering_.gauges(), steering_.records(),
+              [this](ServerId id) { return server_names_.why_gone(id); }),
+        interface_monitor_(watch_interfaces()) {
+    const KnownIds known = known_ids(config.engine.mark, seat);
+    const auto problems = steering_.apply(config, known);
+    server_names_.set(snapshot(), known);
     if (!problems.empty()) wrong_ = problems.front().message;
     read_interfaces();
     read_clock();
@@ -71,6 +79,7 @@ class Engine final : public Control {
                                   std::nullopt};
     for (const auto& worker : workers_) worker->start(seat_.distrust_abandoned ? give_up : again);
     auto installed = netlink::install(netlink::make_ruleset(snapshot()));
+    feed_.start();
     state_ = installed ? "steering" : "not steering: " + installed.error().message;
     return installed;
   }
@@ -83,6 +92,7 @@ class Engine final : public Control {
     wait_until_drained();
     orders_.stop = true;
     for (const auto& worker : workers_) worker->join();
+    feed_.stop();
   }
 
   Status status() override {
@@ -95,6 +105,7 @@ class Engine final : public Control {
     status.pid = ::getpid();
     status.uptime_s = std::chrono::duration<double>(Clock::now() - started_).count();
     status.state = state_;
+    status.conntrack = describe_conntrack();
     return status;
   }
 
@@ -104,8 +115,38 @@ class Engine final : public Control {
     if (!flow) return tl::unexpected(flow.error());
     const auto at = parse_time(question, now);
     if (!at) return tl::unexpected(at.error());
-    const Activity then = question.at ? activity_at(snapshot(), *at) : steering_.world().activity;
-    return nfsteer::explain(snapshot(), then, *flow, *at);
+    Situation then = steering_.world().situation;
+    if (question.at) then.activity = activity_at(snapshot(), *at);
+    return nfsteer::explain(snapshot(), then, *flow, *at, seconds());
+  }
+
+  Result<AffinityList> affinity(const AffinityQuestion& question) override {
+    const auto wanted = read(question);
+    if (!wanted) return tl::unexpected(wanted.error());
+    AffinityList list;
+    for (const auto& [group, prefix] : *wanted)
+      for (const Affinity::Entry& entry : group->affinity->list(prefix, seconds()))
+        if (const Server* server = find_server(entry.server); ++list.total <= kAffinityListMax)
+          list.entries.push_back(
+              {group->name, to_string(entry.client), server ? server->name : "-", entry.age_s});
+    return list;
+  }
+
+  Result<std::uint64_t> flush_affinity(const AffinityQuestion& question) override {
+    const auto wanted = read(question);
+    if (!wanted) return tl::unexpected(wanted.error());
+    std::uint64_t forgotten = 0;
+    for (const auto& [group, prefix] : *wanted) forgotten += group->affinity->forget(prefix);
+    return forgotten;
+  }
+
+  Result<StaleFlows> flush_stale(bool dry_run) override {
+    const auto found = feed_.reconcile(dry_run);
+    if (!found) return tl::unexpected(found.error());
+    StaleFlows stale;
+    for (const StaleFlow& flow : *found)
+      stale.flows.push_back(format("{}: {}", to_string(flow.tuple), flow.reason));
+    return stale;
   }
 
   void flush_cache() override { steering_.flush_cache(); }
@@ -140,6 +181,47 @@ class Engine final : public Control {
   }
 
  private:
+  // The groups that the question is about, each with each prefix.
+  Result<std::vector<std::pair<const Group*, Prefix>>> read(
+      const AffinityQuestion& question) const {
+    std::vector<Prefix> prefixes = {{Address::v4(0), 0}, {Address::v6(0, 0), 0}};
+    if (question.client) {
+      const auto client = parse_prefix(*question.client);
+      if (!client) return tl::unexpected(client.error());
+      prefixes = {*client};
+    }
+    std::vector<std::pair<const Group*, Prefix>> wanted;
+    bool known = !question.group;
+    for (const Group& group : snapshot().groups) {
+      if (question.group && *question.group != group.name) continue;
+      known = true;
+      if (question.group && !group.affinity)
+        return fail(format("group `{}` has no affinity", group.name));
+      for (const Prefix& prefix : prefixes)
+        if (group.affinity) wanted.emplace_back(&group, prefix);
+    }
+    if (!known) return fail(unknown("group", *question.group));
+    return wanted;
+  }
+
+  ConntrackStatus describe_conntrack() const {
+    const FeedCounts counts = feed_.counts();
+    const auto usage = netlink::conntrack_usage().value_or(netlink::ConntrackUsage());
+    return {.entries = usage.entries,
+            .max = usage.max,
+            .flows = counts.flows,
+            .events = counts.events,
+            .overruns = counts.overruns,
+            .resyncs = counts.resyncs,
+            .unknown = counts.unknown,
+            .broken = counts.broken,
+            .deleted = counts.deleted};
+  }
+
+  const Server* find_server(ServerId id) const {
+    return id < snapshot().servers.size() ? snapshot().servers[id] : nullptr;
+  }
+
   std::string unknown(std::string_view what, const std::string& name) const {
     std::vector<std::string> names;
     for (const Group& group : snapshot().groups) {
@@ -188,6 +270,8 @@ class Engine final : public Control {
 
   const Seat& seat_;
   Steering steering_;
+  ServerNames server_names_;
+  Feed feed_;
   const Fd interface_monitor_;
   WallClock clock_;
   Orders orders_;

@@ -20,6 +20,9 @@ inline constexpr std::string_view kExplain = "nfsteer.Explain";
 inline constexpr std::string_view kFlushCache = "nfsteer.FlushCache";
 inline constexpr std::string_view kFlushStats = "nfsteer.FlushStats";
 inline constexpr std::string_view kFlushFlows = "nfsteer.FlushFlows";
+inline constexpr std::string_view kAffinity = "nfsteer.Affinity";
+inline constexpr std::string_view kFlushAffinity = "nfsteer.FlushAffinity";
+inline constexpr std::string_view kFlushStale = "nfsteer.FlushStale";
 }  // namespace method
 
 namespace refusal {

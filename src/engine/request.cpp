@@ -6,6 +6,7 @@
 #include <ranges>
 #include <span>
 
+#include "affinity_json.hpp"
 #include "explanation_json.hpp"
 #include "protocol.hpp"
 #include "status_json.hpp"
@@ -76,6 +77,35 @@ Outcome<OrderedJson> flush_flows(Control& control, const Parameters& parameters)
   return OrderedJson{{"flows", flushed->flows}};
 }
 
+constexpr std::array<std::string_view, 2> kAffinityParameters = {"group", "client"};
+
+AffinityQuestion affinity_question(const Parameters& parameters) {
+  return {find(parameters, "group"), find(parameters, "client")};
+}
+
+Outcome<OrderedJson> affinity(Control& control, const Parameters& parameters) {
+  const Result<AffinityList> list = control.affinity(affinity_question(parameters));
+  if (!list) return refuse(refusal::kInvalidParameter, list.error().message);
+  return affinity_to_json(*list);
+}
+
+Outcome<OrderedJson> flush_affinity(Control& control, const Parameters& parameters) {
+  const Result<std::uint64_t> flushed = control.flush_affinity(affinity_question(parameters));
+  if (!flushed) return refuse(refusal::kInvalidParameter, flushed.error().message);
+  return OrderedJson{{"clients", *flushed}};
+}
+
+constexpr std::array<std::string_view, 1> kFlushStaleParameters = {"dry_run"};
+
+Outcome<OrderedJson> flush_stale(Control& control, const Parameters& parameters) {
+  const std::string dry_run = find(parameters, "dry_run").value_or("false");
+  if (dry_run != "true" && dry_run != "false")
+    return refuse(refusal::kInvalidParameter, "`dry_run` must be \"true\" or \"false\"");
+  const Result<StaleFlows> stale = control.flush_stale(dry_run == "true");
+  if (!stale) return refuse(refusal::kFailed, stale.error().message);
+  return OrderedJson{{"flows", stale->flows}};
+}
+
 struct Method {
   std::string_view name;
   Rights needs;
@@ -89,6 +119,9 @@ constexpr Method kMethods[] = {
     {method::kFlushCache, Rights::Change, {}, flush_cache},
     {method::kFlushStats, Rights::Change, {}, flush_stats},
     {method::kFlushFlows, Rights::Change, kFlushFlowsParameters, flush_flows},
+    {method::kAffinity, Rights::Look, kAffinityParameters, affinity},
+    {method::kFlushAffinity, Rights::Change, kAffinityParameters, flush_affinity},
+    {method::kFlushStale, Rights::Change, kFlushStaleParameters, flush_stale},
 };
 
 // ---- reading a request ------------------------------------------------------

@@ -29,6 +29,34 @@ void each_field(S& queue, auto field) {
   field("waiting", queue.waiting);
 }
 
+template <Is<Latencies::Summary> S>
+void each_field(S& latency, auto field) {
+  field("avg", latency.avg_us);
+  field("min", latency.min_us);
+  field("max", latency.max_us);
+  field("p50", latency.p50_us);
+  field("p90", latency.p90_us);
+  field("p99", latency.p99_us);
+  field("samples", latency.samples);
+}
+
+template <Is<TrafficStatistics> S>
+void each_field(S& traffic, auto field) {
+  field("active", traffic.active);
+  field("total", traffic.total);
+  field("failed", traffic.failed);
+  field("packets", traffic.packets);
+  field("bytes", traffic.bytes);
+  field("latency_us", traffic.latency_us);
+  field("last_flow", traffic.last_flow);
+}
+
+template <Is<AffinityStatistics> S>
+void each_field(S& affinity, auto field) {
+  field("clients", affinity.clients);
+  field("evictions", affinity.evictions);
+}
+
 template <Is<ServerStatistics> S>
 void each_field(S& server, auto field) {
   field("name", server.name);
@@ -38,6 +66,7 @@ void each_field(S& server, auto field) {
   field("weight", server.weight);
   field("state", server.state);
   field("selected", server.selected);
+  each_field(server.traffic, field);
 }
 
 template <Is<GroupStatistics> S>
@@ -47,6 +76,8 @@ void each_field(S& group, auto field) {
   field("requests", group.requests);
   field("selected", group.selected);
   field("failed", group.failed);
+  field("traffic", group.traffic);
+  field("affinity", group.affinity);
   field("servers", group.servers);
 }
 
@@ -85,6 +116,19 @@ void each_field(S& schedule, auto field) {
   field("next_change", schedule.next_change);
 }
 
+template <Is<ConntrackStatus> S>
+void each_field(S& conntrack, auto field) {
+  field("entries", conntrack.entries);
+  field("max", conntrack.max);
+  field("flows", conntrack.flows);
+  field("events", conntrack.events);
+  field("overruns", conntrack.overruns);
+  field("resyncs", conntrack.resyncs);
+  field("unknown", conntrack.unknown);
+  field("broken", conntrack.broken);
+  field("deleted", conntrack.deleted);
+}
+
 template <Is<CacheCounts> S>
 void each_field(S& cache, auto field) {
   field("entries", cache.entries);
@@ -105,12 +149,14 @@ void each_engine_field(auto& status, auto field) {
 // The parts that are lists and objects.
 void each_part(auto& status, auto field) {
   field("queues", status.queues);
+  field("traffic", status.counted.traffic);
   field("groups", status.counted.groups);
   field("policies", status.counted.policies);
   field("tables", status.counted.tables);
   field("schedules", status.counted.schedules);
   field("cache", status.counted.cache);
   field("route_cache", status.counted.route_cache);
+  field("conntrack", status.conntrack);
 }
 
 OrderedJson status_to_json(const Status& status) {

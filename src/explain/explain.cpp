@@ -38,11 +38,12 @@ std::string flow_text(const Flow& flow) {
 // What each place has for a flow, when one group is left out of account.
 class Places {
  public:
-  Places(const Snapshot& snapshot, const Flow& flow, OptionalIndex without = {})
-      : snapshot_(snapshot), flow_(flow), without_(without) {}
+  Places(const Snapshot& snapshot, const Situation& situation, const Flow& flow,
+         OptionalIndex without = {})
+      : snapshot_(snapshot), situation_(situation), flow_(flow), without_(without) {}
 
   bool is_usable(std::uint32_t group) const {
-    return group != without_ && snapshot_.groups[group].is_usable(flow_.family());
+    return group != without_ && situation_.lineups[group]->side(flow_.family()).is_usable();
   }
   bool is_usable(const Route& route) const {
     return route.action != Action::Steer || is_usable(route.group);
@@ -58,14 +59,16 @@ class Places {
   // The route of the table that the flow takes.
   std::optional<std::uint32_t> route_in(const Table& table) const {
     const auto usable = [this](const Route& route) { return is_usable(route); };
+    const std::uint64_t flow_hash = hash(flow_.tuple, snapshot_.engine.hash_seed);
     for (auto tier = table.best(flow_.tuple.destination); tier.count > 0;
          tier = table.next_best(tier))
-      if (const auto chosen = table.choose(tier, hash(flow_.tuple), usable)) return chosen;
+      if (const auto chosen = table.choose(tier, flow_hash, usable)) return chosen;
     return std::nullopt;
   }
 
  private:
   const Snapshot& snapshot_;
+  const Situation& situation_;
   const Flow& flow_;
   const OptionalIndex without_;
 };
@@ -74,13 +77,16 @@ class Places {
 
 class Trace {
  public:
-  Trace(const Snapshot& snapshot, const Activity& activity, const Flow& flow, Time at)
+  Trace(const Snapshot& snapshot, const Situation& situation, const Flow& flow, Time at,
+        std::uint32_t now_s)
       : snapshot_(snapshot),
+        situation_(situation),
         flow_(flow),
-        subject_(subject_of(snapshot, activity, flow)),
+        now_s_(now_s),
+        subject_(subject_of(snapshot, situation.activity, flow)),
         meaning_{snapshot, at},
-        places_(snapshot, flow),
-        decision_(decide(snapshot, activity, flow, Turn::Peek)) {}
+        places_(snapshot, situation, flow),
+        decision_(decide(snapshot, situation, flow, Turn::Peek, now_s)) {}
 
   Explanation run() {
     tell_answer();
@@ -127,14 +133,18 @@ class Trace {
       ++made_.routes_left_out;
   }
   std::string no_server(std::uint32_t group) const {
-    return format("group {} has no {} server", snapshot_.groups[group].name, family_name(flow_));
+    const Group& asked = snapshot_.groups[group];
+    return format("group {} has no {} server{}", asked.name, family_name(flow_),
+                  asked.pool(flow_.family()).servers.empty() ? "" : " that may take flows now");
   }
   std::string route_text(const Route& route) const;
   std::string holding_text(const Policy& policy) const;
   Next otherwise(const Places& places) const;
 
   const Snapshot& snapshot_;
+  const Situation& situation_;
   const Flow& flow_;
+  const std::uint32_t now_s_;
   const Subject subject_;
   const Meaning meaning_;
   const Places places_;
@@ -248,7 +258,6 @@ void Trace::tell_table(std::uint32_t index) {
   const bool taken = decision_.table == index;
   const std::string about = format("priority {}, {}", table.priority(),
                                    counted(table.routes().size(), "route", "routes"));
-  assert(taken == places_.takes(table));
   if (taken)
     add("table", table.name(), kTaken, about);
   else
@@ -279,7 +288,6 @@ bool Trace::tell_tier(const Table& table, const Table::Tier& tier, OptionalIndex
                  usable ? route_text(route) : no_server(route.group));
     taken |= usable;
   }
-  assert(taken == (chosen && table.tier_of(*chosen).first == tier.first));
   return taken;
 }
 
@@ -310,13 +318,16 @@ void Trace::tell_server() {
       format("{} ({}), {} for {}", group.algorithm, find_algorithm(group.algorithm)->summary,
              counted(group.pool(flow_.family()).servers.size(), "server", "servers"),
              family_name(flow_)));
+  const bool is_kept =
+      group.affinity && group.affinity->find(flow_.tuple.source, now_s_) == server.id;
   add("server", *made_.server, kTaken,
-      format("{}, weight {}", endpoint_text(server, flow_), server.weight));
+      format("{}, weight {}{}{}", endpoint_text(server, flow_), server.weight,
+             server.backup ? ", backup" : "", is_kept ? ", this client's" : ""));
 }
 
 // Where the flow would go without its group.
 void Trace::tell_otherwise() {
-  auto [next, leads] = otherwise(Places(snapshot_, flow_, decision_.group));
+  auto [next, leads] = otherwise(Places(snapshot_, situation_, flow_, decision_.group));
   add("otherwise", std::move(next), "next",
       format("if group {} had no {} server: {}", *made_.group, family_name(flow_), leads));
 }
@@ -350,8 +361,9 @@ Trace::Next Trace::otherwise(const Places& places) const {
 
 }  // namespace
 
-Explanation explain(const Snapshot& snapshot, const Activity& activity, const Flow& flow, Time at) {
-  return Trace(snapshot, activity, flow, at).run();
+Explanation explain(const Snapshot& snapshot, const Situation& situation, const Flow& flow, Time at,
+                    std::uint32_t now_s) {
+  return Trace(snapshot, situation, flow, at, now_s).run();
 }
 
 }  // namespace nfsteer

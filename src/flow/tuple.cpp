@@ -44,6 +44,18 @@ std::uint64_t hash(const TupleKey& key, std::uint64_t seed) noexcept {
   return XXH3_64bits_withSeed(words.data(), sizeof words, seed);
 }
 
+TupleKey mask_of(const TupleParts& parts) noexcept {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  TupleKey mask;
+  if (parts.source) mask.words[0] = mask.words[1] = kAll;
+  if (parts.destination) mask.words[2] = mask.words[3] = kAll;
+  if (parts.source_port) mask.words[4] |= std::uint64_t{0xffff} << 48;
+  if (parts.destination_port) mask.words[4] |= std::uint64_t{0xffff} << 32;
+  if (parts.protocol) mask.words[4] |= std::uint64_t{0xff} << 8;
+  if (parts == kWholeTuple) mask.words[4] = kAll;  // then it is hash() of the tuple
+  return mask;
+}
+
 FlowKey::FlowKey(const Flow& flow, const FlowFields& fields, std::uint16_t source_country,
                  std::uint16_t destination_country) noexcept {
   const FiveTuple& tuple = flow.tuple;

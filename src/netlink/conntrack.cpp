@@ -1,12 +1,14 @@
-// Conntrack entries by their mark.
+// Conntrack entries: counted, listed, deleted.
+#include <endian.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netinet/in.h>
 
 #include <array>
 #include <cassert>
+#include <cerrno>
 
+#include "conntrack_message.hpp"
 #include "nfsteer/netlink.hpp"
 #include "socket.hpp"
 
@@ -14,30 +16,26 @@ namespace nfsteer::netlink {
 namespace {
 
 using Counts = std::map<std::uint32_t, std::uint64_t>;
-
-nlmsghdr* put_request(char* bytes, std::uint16_t type, std::uint16_t flags) {
-  nlmsghdr* message = mnl_nlmsg_put_header(bytes);
-  message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | type);
-  message->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-  message->nlmsg_seq = 1;
-  auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
-  header->nfgen_family = AF_UNSPEC;
-  header->version = NFNETLINK_V0;
-  header->res_id = 0;
-  return message;
-}
+using Request = std::array<char, 256>;
 
 int read_mark(const nlattr* attribute, void* mark) {
   if (mnl_attr_get_type(attribute) == CTA_MARK)
-    *static_cast<std::uint32_t*>(mark) = ntohl(mnl_attr_get_u32(attribute));
+    *static_cast<std::uint32_t*>(mark) = be32toh(mnl_attr_get_u32(attribute));
   return MNL_CB_OK;
+}
+
+// What is not there any more is as good as deleted.
+Result<void> request_deletion(const std::string& of, const nlmsghdr& message) {
+  const int code = request(message);
+  if (code != 0 && code != ENOENT) return tl::unexpected(netlink_error("deleting " + of, code));
+  return {};
 }
 
 }  // namespace
 
 Result<Counts> count_flows(std::uint32_t mask) {
-  alignas(nlmsghdr) std::array<char, 256> bytes{};
-  const nlmsghdr* message = put_request(bytes.data(), IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+  alignas(nlmsghdr) Request bytes{};
+  const nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_GET, NLM_F_DUMP);
   return dump<Counts>("counting conntrack entries", *message,
                       [mask](Counts& counts, const nlmsghdr& entry) {
                         std::uint32_t mark = 0;
@@ -48,14 +46,69 @@ Result<Counts> count_flows(std::uint32_t mask) {
 
 Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask) {
   assert((mark & ~mask) == 0 && "no entry carries such a mark");
-  alignas(nlmsghdr) std::array<char, 256> bytes{};
-  nlmsghdr* message = put_request(bytes.data(), IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
-  mnl_attr_put_u32(message, CTA_MARK, htonl(mark));
-  mnl_attr_put_u32(message, CTA_MARK_MASK, htonl(mask));
-  const int code = request(*message);
-  if (code != 0 && code != ENOENT)
-    return tl::unexpected(netlink_error("deleting conntrack entries", code));
-  return {};
+  alignas(nlmsghdr) Request bytes{};
+  nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+  mnl_attr_put_u32(message, CTA_MARK, htobe32(mark));
+  mnl_attr_put_u32(message, CTA_MARK_MASK, htobe32(mask));
+  return request_deletion("conntrack entries", *message);
+}
+
+Result<void> delete_flow(const FiveTuple& tuple, std::uint32_t id) {
+  alignas(nlmsghdr) Request bytes{};
+  nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+  static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family =
+      tuple.source.family == Family::V4 ? AF_INET : AF_INET6;
+  put_tuple(*message, CTA_TUPLE_ORIG, tuple);
+  mnl_attr_put_u32(message, CTA_ID, htobe32(id));
+  return request_deletion("a conntrack entry", *message);
+}
+
+// ---- listing ----------------------------------------------------------------
+
+struct FlowListing::Part {
+  alignas(nlmsghdr) std::array<char, 1 << 16> bytes;
+  std::vector<FlowReport> flows;
+};
+
+FlowListing::FlowListing(Fd socket, const MarkLayout& layout)
+    : socket_(std::move(socket)), layout_(layout), part_(std::make_unique<Part>()) {}
+FlowListing::FlowListing(FlowListing&&) noexcept = default;
+FlowListing::~FlowListing() = default;
+
+Result<FlowListing> FlowListing::begin(const MarkLayout& layout) {
+  alignas(nlmsghdr) Request bytes{};
+  const nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  if (!socket || ::send(socket.get(), message, message->nlmsg_len, 0) < 0)
+    return tl::unexpected(netlink_error("listing conntrack entries", errno));
+  return FlowListing(std::move(socket), layout);
+}
+
+Result<bool> FlowListing::next() {
+  part_->flows.clear();
+  ssize_t received;
+  do {
+    received = ::recv(socket_.get(), part_->bytes.data(), part_->bytes.size(), 0);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return tl::unexpected(netlink_error("listing conntrack entries", errno));
+  int rest = static_cast<int>(received);
+  for (auto* message = reinterpret_cast<const nlmsghdr*>(part_->bytes.data());
+       mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
+    was_interrupted_ |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+    if (message->nlmsg_type == NLMSG_DONE) return false;
+    if (message->nlmsg_type == NLMSG_ERROR) {
+      const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+      return tl::unexpected(netlink_error("listing conntrack entries", code));
+    }
+    const auto flow = read_flow(*message, message->nlmsg_len, true, layout_);
+    if (flow && flow->server != 0 && flow->server <= layout_.server_max())
+      part_->flows.push_back(*flow);
+  }
+  return true;
+}
+
+std::span<const FlowReport> FlowListing::flows() const noexcept {
+  return part_->flows;
 }
 
 }  // namespace nfsteer::netlink

@@ -171,7 +171,7 @@ class Fallback {
   std::uint64_t weight_inside(const Share& share) const {
     if (share.action != Action::Steer) return 1;
     std::uint64_t sum = 0;
-    for (const Server& server : pool(share).servers) sum += server.weight;
+    for (const Server* server : takers(share)) sum += server->weight;
     return sum;
   }
 
@@ -200,11 +200,20 @@ class Fallback {
       group.members.push_back({0, of(1), share.action});
       return;
     }
-    for (const Server& server : pool(share).servers)
-      group.members.push_back({server.id, of(server.weight)});
+    for (const Server* server : takers(share))
+      group.members.push_back({server->id, of(server->weight)});
   }
 
-  const Pool& pool(const Share& share) const { return snapshot_.groups[share.group].pool(family_); }
+  // The servers that are up, but for those that others come before.
+  std::vector<const Server*> takers(const Share& share) const {
+    std::vector<const Server*> first;
+    for (const Server& server : snapshot_.groups[share.group].pool(family_).servers) {
+      if (server.state != ServerState::Up) continue;
+      if (!first.empty() && comes_before(server, *first.front())) first.clear();
+      if (first.empty() || !comes_before(*first.front(), server)) first.push_back(&server);
+    }
+    return first;
+  }
 
   const Snapshot& snapshot_;
   Family family_;

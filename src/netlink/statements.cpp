@@ -420,6 +420,19 @@ Statement set_mark(MarkOf of, const MarkLayout& layout, std::uint32_t ours) {
           }};
 }
 
+Statement report_events() {
+  return {"ct event set new,destroy,reply,protoinfo", [](RuleMessage& rule) {
+            constexpr std::uint32_t kEvents =
+                1u << IPCT_NEW | 1u << IPCT_DESTROY | 1u << IPCT_REPLY | 1u << IPCT_PROTOINFO;
+            rule.add(Expression("immediate")
+                         .u32(NFTNL_EXPR_IMM_DREG, NFT_REG_1)
+                         .bytes(NFTNL_EXPR_IMM_DATA, in_memory(kEvents)));
+            rule.add(Expression("ct")
+                         .u32(NFTNL_EXPR_CT_KEY, NFT_CT_EVENTMASK)
+                         .u32(NFTNL_EXPR_CT_SREG, NFT_REG_1));
+          }};
+}
+
 Statement reject_with_reset() {
   return {"reject with tcp reset", [](RuleMessage& rule) {
             rule.add(Expression("reject")

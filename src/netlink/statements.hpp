@@ -35,6 +35,9 @@ Statement goto_by_destination(Family family, const std::string& map);
 Statement goto_by_hash(Family family, const std::vector<Ruleset::FallbackGroup::Member>& members);
 // Our bits become `ours`, the others stay.
 Statement set_mark(MarkOf of, const MarkLayout& layout, std::uint32_t ours);
+// Conntrack is to tell of the flow's beginning, first reply, changes of TCP state
+// and end, and of nothing else.
+Statement report_events();
 Statement reject_with_reset();
 Statement reject_as_prohibited();
 // Destination NAT to what the map has for the conntrack mark, with the port

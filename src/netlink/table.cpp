@@ -245,6 +245,14 @@ Chain remember(std::string name, const MarkLayout& layout, std::uint32_t ours) {
   return chain;
 }
 
+// Conntrack tells of the flows of servers, also where it tells of no others
+// (nf_conntrack_events = 0), and also of those that no engine was there to hear of.
+Chain server(const MarkLayout& layout, ServerId id) {
+  Chain chain = remember(server_chain(id), layout, layout.server(id));
+  chain.rules.insert(chain.rules.begin(), {report_events()});
+  return chain;
+}
+
 Chain refuse() {
   return {"refuse", {}, {{is_tcp(), reject_with_reset()}, {reject_as_prohibited()}}};
 }
@@ -269,9 +277,7 @@ std::vector<Chain> all_chains(const Ruleset& ruleset, QueueForm form) {
   chains.push_back(source(ruleset));
   chains.push_back(refuse());
   chains.push_back(remember("pass", ruleset.mark, ruleset.mark.pass()));
-  for (const auto& server : ruleset.servers)
-    chains.push_back(
-        remember(server_chain(server.id), ruleset.mark, ruleset.mark.server(server.id)));
+  for (const auto& each : ruleset.servers) chains.push_back(server(ruleset.mark, each.id));
   for (const auto& group : ruleset.fallback_groups)
     if (has_chain(group)) chains.push_back(fallback_group(group));
   return chains;

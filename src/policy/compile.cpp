@@ -14,21 +14,47 @@ namespace {
 // The compiled index of each group or table, by name.
 using Indexes = std::unordered_map<std::string_view, std::uint32_t>;
 
-Pool make_pool(std::vector<Server> servers, const std::string& algorithm, Cursor& cursor) {
-  Pool pool{std::move(servers), nullptr};
-  if (!pool.servers.empty()) pool.balancer = find_algorithm(algorithm)->make(pool.servers, cursor);
-  return pool;
+Server compile_server(const ServerConfig& config, const ServerIdentity& identity, ServerId id) {
+  return {config.name,       config.address,         config.port,     config.weight, id,
+          hash_of(identity), config.max_connections, config.priority, config.backup, config.state};
 }
 
-Group compile_group(const GroupConfig& config, const Ids& ids, GroupState& state) {
-  std::vector<Server> v4, v6;
-  for (const ServerConfig& server : config.servers)
-    (server.address.family == Family::V4 ? v4 : v6)
-        .push_back({server.name, server.address, server.port, server.weight,
-                    ids.of(identity_of(config, server))});
-  Group group{config.name, config.algorithm, config.snat, {}, {}};
-  group.v4 = make_pool(std::move(v4), config.algorithm, state.v4);
-  group.v6 = make_pool(std::move(v6), config.algorithm, state.v6);
+TupleParts parts_hashed(const GroupConfig& config) {
+  if (config.hash) return *config.hash;
+  TupleParts source;
+  source.source = true;
+  return find_algorithm(config.algorithm)->hashes == Algorithm::Hashes::Source ? source
+                                                                               : kWholeTuple;
+}
+
+Group compile_group(const GroupConfig& config, const Ids& ids, GroupStates& states) {
+  auto& state = states.groups[config.name];
+  if (!state) state = std::make_unique<GroupState>();
+  if (!config.affinity)
+    state->affinity.reset();
+  else if (!state->affinity || state->affinity->config() != *config.affinity)
+    state->affinity = std::make_shared<Affinity>(*config.affinity);
+
+  Group group;
+  group.name = config.name;
+  group.algorithm = config.algorithm;
+  group.snat = config.snat;
+  group.v4.state = &state->v4;
+  group.v6.state = &state->v6;
+  group.hashed = mask_of(parts_hashed(config));
+  group.factor = config.hash_factor;
+  group.slow_start_s = config.slow_start_s;
+  group.affinity = state->affinity;
+  for (const ServerConfig& server : config.servers) {
+    const ServerIdentity identity = identity_of(config, server);
+    const ServerId id = ids.of(identity);
+    (server.address.family == Family::V4 ? group.v4 : group.v6)
+        .servers.push_back(compile_server(server, identity, id));
+    std::uint64_t& owner = states.identities[id];
+    PoolState& pool = server.address.family == Family::V4 ? state->v4 : state->v6;
+    states.gauges.enlist(id, pool, owner != hash_of(identity));
+    owner = hash_of(identity);
+  }
   return group;
 }
 
@@ -178,10 +204,8 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
   const Ids ids(config, known);
   snapshot->groups.reserve(config.groups.size());
   for (const GroupConfig& group : config.groups) {
-    auto& state = states[group.name];
-    if (!state) state = std::make_unique<GroupState>();
     groups[group.name] = static_cast<std::uint32_t>(snapshot->groups.size());
-    snapshot->groups.push_back(compile_group(group, ids, *state));
+    snapshot->groups.push_back(compile_group(group, ids, states));
   }
   for (const TableConfig* table : by_priority(config.tables)) {
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
@@ -195,6 +219,7 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
   snapshot->reads = fields_read(*snapshot);
   snapshot->no_route = aim_at(config.engine.on_no_route, groups, tables);
   index_servers(*snapshot, ids.highest());
+  snapshot->gauges = &states.gauges;
   return snapshot;
 }
 

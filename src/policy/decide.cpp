@@ -3,11 +3,16 @@
 namespace nfsteer {
 namespace {
 
+const TupleKey kWholeKey = mask_of(kWholeTuple);
+
 // One flow on its way through the snapshot, up to the choice.
 class Way {
  public:
-  Way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept
-      : snapshot_(snapshot), flow_(flow), subject_(subject_of(snapshot, activity, flow)) {}
+  Way(const Snapshot& snapshot, const Situation& situation, const Flow& flow) noexcept
+      : snapshot_(snapshot),
+        situation_(situation),
+        flow_(flow),
+        subject_(subject_of(snapshot, situation.activity, flow)) {}
 
   Decision find() noexcept {
     for (std::uint32_t found = first_rule(0); found != Classifier::kNone;) {
@@ -67,30 +72,50 @@ class Way {
   }
 
   bool is_usable(std::uint32_t group) noexcept {
-    if (snapshot_.groups[group].is_usable(flow_.family())) return true;
+    if (situation_.lineups[group]->side(flow_.family()).is_usable()) return true;
     if (!decision_.failed_group) decision_.failed_group = group;
     return false;
   }
 
   const Snapshot& snapshot_;
+  const Situation& situation_;
   const Flow& flow_;
   const Subject subject_;
   Decision decision_;
 };
 
-// The route of the way's tier that the flow takes.
-void choose_route(const Snapshot& snapshot, const Flow& flow, std::uint64_t flow_hash,
-                  Decision& decision) noexcept {
-  const Table& table = snapshot.tables[*decision.table];
-  const auto is_usable = [&](const Route& route) {
-    return route.action != Action::Steer || snapshot.groups[route.group].is_usable(flow.family());
-  };
-  const auto chosen = table.choose(table.tier_of(*decision.route), flow_hash, is_usable);
-  decision.route = *chosen;
-  const Route& route = table.routes()[*chosen];
-  decision.action = route.action;
-  decision.group.reset();
-  if (route.action == Action::Steer) decision.group = route.group;
+// The route of the way's tier that the flow takes, of those whose group `leads`
+// somewhere.
+template <typename Leads>
+OptionalIndex choose_route(const Snapshot& snapshot, const Situation& situation,
+                           const Decision& way, const Flow& flow, std::uint64_t flow_hash,
+                           Leads leads) noexcept {
+  const Table& table = snapshot.tables[*way.table];
+  const auto chosen = table.choose(table.tier_of(*way.route), flow_hash, [&](const Route& route) {
+    return route.action != Action::Steer ||
+           leads(situation.lineups[route.group]->side(flow.family()));
+  });
+  return chosen ? OptionalIndex(*chosen) : OptionalIndex();
+}
+
+bool is_open_now(const Lineup::Side& side) noexcept {
+  return side.is_usable();
+}
+bool has_servers(const Lineup::Side& side) noexcept {
+  return !side.tiers().empty();
+}
+
+// The server of the group that the client had before, while it may take flows;
+// else the balancer's choice.
+ServerId choose_server(const Group& group, const Lineup::Side& side, const Flow& flow,
+                       const Pick& pick) noexcept {
+  const Address& client = flow.tuple.source;
+  std::optional<ServerId> chosen;
+  if (group.affinity) chosen = group.affinity->find(client, pick.now_s);
+  if (!chosen || !side.takes(*chosen)) chosen = side.choose(pick);
+  if (!chosen) chosen = side.choose_beyond(pick);
+  if (group.affinity && pick.turn == Turn::Take) group.affinity->keep(client, *chosen, pick.now_s);
+  return *chosen;
 }
 
 }  // namespace
@@ -105,23 +130,45 @@ Subject subject_of(const Snapshot& snapshot, const Activity& activity, const Flo
   return subject;
 }
 
-Decision find_way(const Snapshot& snapshot, const Activity& activity, const Flow& flow) noexcept {
-  return Way(snapshot, activity, flow).find();
+Decision find_way(const Snapshot& snapshot, const Situation& situation, const Flow& flow) noexcept {
+  return Way(snapshot, situation, flow).find();
 }
 
-Decision go(const Snapshot& snapshot, const Decision& way, const Flow& flow, Turn turn) noexcept {
+bool still_leads(const Snapshot& snapshot, const Situation& situation, const Decision& way,
+                 const Flow& flow) noexcept {
+  if (way.route) return choose_route(snapshot, situation, way, flow, 0, &is_open_now).has_value();
+  return way.action != Action::Steer ||
+         situation.lineups[*way.group]->side(flow.family()).is_usable();
+}
+
+Decision go(const Snapshot& snapshot, const Situation& situation, const Decision& way,
+            const Flow& flow, Turn turn, std::uint32_t now_s) noexcept {
   Decision decision = way;
-  const std::uint64_t flow_hash = hash(flow.tuple);
-  if (decision.route) choose_route(snapshot, flow, flow_hash, decision);
+  const TupleKey tuple(flow.tuple);
+  const std::uint64_t seed = snapshot.engine.hash_seed;
+  const std::uint64_t flow_hash = hash(tuple, seed);
+  if (way.route) {
+    decision.route = choose_route(snapshot, situation, way, flow, flow_hash, &is_open_now);
+    if (!decision.route)  // all got full just now
+      decision.route = choose_route(snapshot, situation, way, flow, flow_hash, &has_servers);
+    const Route& route = snapshot.tables[*way.table].routes()[*decision.route];
+    decision.action = route.action;
+    decision.group.reset();
+    if (route.action == Action::Steer) decision.group = route.group;
+  }
   if (decision.action != Action::Steer) return decision;
-  const Pool& pool = snapshot.groups[*decision.group].pool(flow.family());
-  decision.server = pool.servers[pool.balancer->pick(flow_hash, turn)].id;
+  const Group& group = snapshot.groups[*decision.group];
+  const Lineup::Side& side = situation.lineups[*decision.group]->side(flow.family());
+  const bool whole = group.hashed == kWholeKey;
+  const Pick pick{whole ? flow_hash : hash(tuple & group.hashed, seed), now_s, turn};
+  decision.server = choose_server(group, side, flow, pick);
+  if (turn == Turn::Take) snapshot.gauges->assign(decision.server);
   return decision;
 }
 
-Decision decide(const Snapshot& snapshot, const Activity& activity, const Flow& flow,
-                Turn turn) noexcept {
-  return go(snapshot, find_way(snapshot, activity, flow), flow, turn);
+Decision decide(const Snapshot& snapshot, const Situation& situation, const Flow& flow, Turn turn,
+                std::uint32_t now_s) noexcept {
+  return go(snapshot, situation, find_way(snapshot, situation, flow), flow, turn, now_s);
 }
 
 std::uint32_t mark_bits(const MarkLayout& layout, const Decision& decision) noexcept {

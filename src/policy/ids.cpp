@@ -2,12 +2,25 @@
 
 #include <cassert>
 
+#include "nfsteer/base/mix.hpp"
 #include "nfsteer/base/text.hpp"
 
 namespace nfsteer {
 
 ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server) {
   return {format("{}/{}", group.name, server.name), server.address, server.port};
+}
+
+std::uint64_t hash_of(const ServerIdentity& identity) noexcept {
+  // FNV-1a (draft-eastlake-fnv), 64 bits, over the name; then the numbers.
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char each : identity.name)
+    hash = (hash ^ static_cast<unsigned char>(each)) * 0x100'0000'01b3;
+  const auto& [family, high, low] = identity.address;
+  for (const std::uint64_t word :
+       {static_cast<std::uint64_t>(family), high, low, std::uint64_t{identity.port.value_or(0)}})
+    hash = mix(hash ^ mix(word + kGolden));
+  return hash;
 }
 
 Ids::Ids(const Config& config, const KnownIds& known) : max_(config.engine.mark.server_max()) {

@@ -10,6 +10,8 @@
 namespace nfsteer {
 
 ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server);
+// Equal on every machine.
+std::uint64_t hash_of(const ServerIdentity& identity) noexcept;
 
 // The ids of all servers of a configuration.
 class Ids {

@@ -124,6 +124,8 @@ class Validator {
       if (!seen.insert(group.name).second)
         add(path, format("group `{}` is defined twice", group.name));
       check_algorithm(group, path);
+      check_hashing(group, path);
+      if (group.affinity) check_affinity(*group.affinity, with(path, "affinity"));
       if (group.servers.empty())
         add(path, format("group `{}` has no servers", group.name), "add `servers = [ ... ]`");
       check_servers(group, path);
@@ -146,6 +148,26 @@ class Validator {
         suggestion(group.algorithm, names));
   }
 
+  void check_hashing(const GroupConfig& group, const Path& path) {
+    const Algorithm* algorithm = find_algorithm(group.algorithm);
+    if (group.hash && algorithm && algorithm->hashes == Algorithm::Hashes::Nothing)
+      add(with(path, "hash"), format("the algorithm `{}` hashes nothing", group.algorithm),
+          "use hash, maglev, rendezvous or bounded-hash, or leave out `hash`");
+    if (group.hash == TupleParts{})
+      add(with(path, "hash"), "nothing to hash", "name one part of the flow at least");
+    if (group.hash_factor < kHashFactorMin || group.hash_factor > kHashFactorMax)
+      add(with(path, "hash_factor"),
+          format("a factor is {} to {} percent", kHashFactorMin, kHashFactorMax));
+  }
+
+  void check_affinity(const AffinityConfig& affinity, const Path& path) {
+    if (affinity.v4_bits > bits(Family::V4)) add(with(path, "v4"), "an IPv4 address has 32 bits");
+    if (affinity.v6_bits > bits(Family::V6)) add(with(path, "v6"), "an IPv6 address has 128 bits");
+    if (affinity.timeout_s == 0) add(with(path, "timeout"), "a time-out is 1 s at least");
+    if (affinity.max == 0 || affinity.max > kAffinityMax)
+      add(with(path, "max"), format("clients are 1 to {}", kAffinityMax));
+  }
+
   void check_servers(const GroupConfig& group, const Path& group_path) {
     std::set<std::string_view> names;
     std::set<std::pair<Address, std::optional<std::uint16_t>>> endpoints;
@@ -161,7 +183,13 @@ class Validator {
         add(with(path, "address"),
             format("group `{}` has this address and port twice", group.name));
       if (server.weight < kWeightMin || server.weight > kWeightMax)
-        add(with(path, "weight"), format("a weight is {} to {}", kWeightMin, kWeightMax));
+        add(with(path, "weight"), format("a weight is {} to {}", kWeightMin, kWeightMax),
+            server.weight == 0 ? "for a server that takes no new flows: state = \"drain\"" : "");
+      if (server.max_connections > kMaxConnectionsMax)
+        add(with(path, "max_connections"),
+            format("a server has {} connections at most", kMaxConnectionsMax));
+      if (server.priority < 0 || server.priority > kServerPriorityMax)
+        add(with(path, "priority"), format("a priority is 0 to {}", kServerPriorityMax));
       if (server.port == 0) add(with(path, "port"), "a port is 1 to 65535");
     }
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nfsteer/base/lpm.hpp"
+#include "nfsteer/base/mix.hpp"
 #include "nfsteer/route.hpp"
 
 namespace nfsteer {
@@ -50,14 +51,6 @@ std::vector<std::uint32_t> link(std::span<const Route> routes, std::uint32_t non
     tier = i;
   }
   return links;
-}
-
-// Spreads what differs in any bits over all of them: the last step of SplitMix64
-// (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-std::uint64_t mix(std::uint64_t bits) noexcept {
-  bits = (bits ^ bits >> 30) * 0xbf58'476d'1ce4'e5b9;
-  bits = (bits ^ bits >> 27) * 0x94d0'49bb'1331'11eb;
-  return bits ^ bits >> 31;
 }
 
 }  // namespace
@@ -135,11 +128,9 @@ Table::Tier Table::tier_of(std::uint32_t route) const noexcept {
 // A route's cost is an exponential variable of the rate `weight`: the least of
 // several is with each as often as its weight is in their sum.
 double Table::cost_of(std::uint32_t route, std::uint64_t flow_hash) const noexcept {
-  constexpr std::uint64_t kGolden = 0x9e37'79b9'7f4a'7c15;  // 2^64 / phi: apart from one another
   const Route& asked = routes_[route];
   const std::uint64_t random = mix(flow_hash + asked.identity * kGolden);
-  const double uniform = static_cast<double>((random >> 11) + 1) * 0x1p-53;  // above 0, at most 1
-  return -std::log(uniform) / asked.weight;
+  return -std::log(uniform(random)) / asked.weight;
 }
 
 }  // namespace nfsteer

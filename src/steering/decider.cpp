@@ -90,7 +90,8 @@ Decision Decider::decide(const Flow& flow, std::uint32_t now_s) noexcept {
     count_packet(decision, flow, now_s);
     return decision;
   }
-  const Decision decision = go(snapshot, find_way_by_cache(flow, now_s), flow);
+  const Decision way = find_way_by_cache(flow, now_s);
+  const Decision decision = go(snapshot, world_->situation, way, flow, Turn::Take, now_s);
   desk_->memo.insert(key, key_hash, Remembered(decision), now_s);
   count_choice(decision);
   count_packet(decision, flow, now_s);
@@ -99,13 +100,16 @@ Decision Decider::decide(const Flow& flow, std::uint32_t now_s) noexcept {
 
 Decision Decider::find_way_by_cache(const Flow& flow, std::uint32_t now_s) noexcept {
   const Snapshot& snapshot = *world_->snapshot;
-  if (!desk_->ways.is_on()) return find_way(snapshot, world_->activity, flow);
-  const Subject subject = subject_of(snapshot, world_->activity, flow);
+  const Situation& situation = world_->situation;
+  if (!desk_->ways.is_on()) return find_way(snapshot, situation, flow);
+  const Subject subject = subject_of(snapshot, situation.activity, flow);
   const FlowKey key(flow, snapshot.reads, subject.source_country, subject.destination_country);
   const std::uint64_t key_hash = hash(key);
-  if (const Decision* known = desk_->ways.find(key, key_hash, now_s)) return *known;
-  const Decision way = find_way(snapshot, world_->activity, flow);
-  desk_->ways.insert(key, key_hash, way, now_s);
+  const Decision* known = desk_->ways.find(key, key_hash, now_s);
+  if (known && still_leads(snapshot, situation, *known, flow)) return *known;
+  const Decision way = find_way(snapshot, situation, flow);
+  // What went past a group may find it ready the next time.
+  if (!way.failed_group) desk_->ways.insert(key, key_hash, way, now_s);
   return way;
 }
 
@@ -144,7 +148,7 @@ void Decider::count_match(std::uint32_t policy, const Flow& flow, std::uint32_t 
 void Decider::count_dry_runs(const Decision& decision, const Flow& flow,
                              std::uint32_t now_s) noexcept {
   const Snapshot& snapshot = *world_->snapshot;
-  const Subject subject = subject_of(snapshot, world_->activity, flow);
+  const Subject subject = subject_of(snapshot, world_->situation.activity, flow);
   for (std::uint32_t found = snapshot.classifier.first_match(subject);
        found != Classifier::kNone;) {
     const Rule& rule = snapshot.rules[found];

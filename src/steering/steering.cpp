@@ -1,10 +1,17 @@
 #include "nfsteer/steering.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "nfsteer/base/text.hpp"
 #include "totals.hpp"
+#include "uptimes.hpp"
 
 namespace nfsteer {
 namespace {
+
+// How often the weights of servers that start slowly are set.
+constexpr std::chrono::seconds kStartStep{1};
 
 std::shared_ptr<const Desks> make_desks(const Snapshot& snapshot, std::size_t count) {
   auto desks = std::make_shared<Desks>();
@@ -16,7 +23,7 @@ std::unique_ptr<const World> first_world(std::size_t deciders, GroupStates& stat
   auto world = std::make_unique<World>();
   world->snapshot = compile({}, states);
   world->desks = make_desks(*world->snapshot, deciders);
-  world->activity = activity_at(*world->snapshot, Time());
+  world->situation = situation_at(*world->snapshot, Time());
   return world;
 }
 
@@ -26,6 +33,7 @@ Steering::Steering(std::size_t deciders)
     : worlds_(first_world(deciders, states_), deciders),
       carried_(std::make_unique<Totals>(snapshot())),
       baseline_(std::make_unique<Totals>(snapshot())),
+      uptimes_(std::make_unique<Uptimes>()),
       now_(std::chrono::system_clock::now()) {
   for (std::size_t i = 0; i < deciders; ++i)
     deciders_.push_back(std::make_unique<Decider>(worlds_, i));
@@ -65,9 +73,16 @@ std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known
   const World& old = worlds_.latest();
   const Retired replaced{old.snapshot, old.desks};
   World next;
+  const auto owners = states_.identities;
   next.snapshot = compile(config, states_, known_);
+  for (const auto& [id, identity] : states_.identities)
+    if (const auto owner = owners.find(id); owner != owners.end() && owner->second != identity)
+      earlier_[id] = records_.read(id);
   next.desks = make_desks(*next.snapshot, deciders_.size());
-  next.activity = activity_at(*next.snapshot, now_);
+  uptimes_->enlist(*next.snapshot, now_);
+  next.situation.activity = activity_at(*next.snapshot, now_);
+  for (const Group& group : next.snapshot->groups)
+    next.situation.lineups.push_back(line_up(*next.snapshot, group));
   next.interfaces = old.interfaces;
   publish(std::move(next));
   retired_.push_back(replaced);
@@ -77,19 +92,38 @@ std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known
 }
 
 Time Steering::set_time(Time now) {
-  now_ = now;
+  const Time before = std::exchange(now_, now);
   const World& old = worlds_.latest();
-  Activity activity = activity_at(*old.snapshot, now);
-  if (activity.schedules != old.activity.schedules)
-    publish({old.snapshot, old.desks, std::move(activity), old.interfaces});
-  return next_activity(snapshot(), now);
+  Situation next{activity_at(*old.snapshot, now), old.situation.lineups};
+  const bool scheduled = next.activity.schedules != old.situation.activity.schedules;
+  bool starting = false;
+  Time again = next_activity(snapshot(), now);
+  uptimes_->advance(now);
+  for (std::size_t i = 0; i < snapshot().groups.size(); ++i) {
+    const Group& group = snapshot().groups[i];
+    if (uptimes_->is_starting(group, before)) {
+      next.lineups[i] = line_up(snapshot(), group);
+      starting = true;
+    }
+    if (uptimes_->is_starting(group, now)) again = std::min(again, now + kStartStep);
+  }
+  // Where only weights differ, what is remembered stays right.
+  if (scheduled || starting)
+    publish({old.snapshot, old.desks, std::move(next), old.interfaces}, scheduled);
+  return again;
+}
+
+std::shared_ptr<const Lineup> Steering::line_up(const Snapshot& snapshot,
+                                                const Group& group) const {
+  return make_lineup(snapshot, group,
+                     [&](const Server& server) { return uptimes_->portion(group, server, now_); });
 }
 
 void Steering::set_interfaces(InterfaceNames interfaces) {
   const World& old = worlds_.latest();
   if (interfaces == old.interfaces) return;
   const FlowFields& reads = snapshot().reads;
-  publish({old.snapshot, old.desks, old.activity, std::move(interfaces)},
+  publish({old.snapshot, old.desks, old.situation, std::move(interfaces)},
           reads.in_interface || reads.out_interface);
 }
 
@@ -127,13 +161,18 @@ Totals Steering::totals() {
 Statistics Steering::statistics(std::uint32_t now_s) {
   Totals sum = totals();
   sum.subtract(*baseline_);
-  Statistics made =
-      describe(snapshot(), sum, std::chrono::system_clock::now() - std::chrono::seconds(now_s));
+  const Time clock_start = std::chrono::system_clock::now() - std::chrono::seconds(now_s);
+  Statistics made = describe(snapshot(), sum, clock_start);
+  describe_traffic(
+      snapshot(), [this](ServerId id) { return figures_of(id); }, clock_start, made);
+  for (std::size_t i = 0; i < made.groups.size(); ++i)
+    if (const auto& affinity = snapshot().groups[i].affinity)
+      made.groups[i].affinity = {affinity->clients(now_s), affinity->evictions()};
   for (std::size_t i = 0; i < snapshot().schedules.size(); ++i) {
     const Schedule& schedule = snapshot().schedules[i];
     const Time next = schedule.next_change(now_);
     made.schedules.push_back({schedule.name(),
-                              (world().activity.schedules[i / 64] >> i % 64 & 1) != 0,
+                              (world().situation.activity.schedules[i / 64] >> i % 64 & 1) != 0,
                               next == Time::max() ? std::nullopt : std::optional(next)});
   }
   return made;
@@ -148,8 +187,15 @@ std::vector<RouteStatistics> Steering::route_statistics(std::string_view table) 
   return {};
 }
 
+ServerFigures Steering::figures_of(ServerId id) const {
+  ServerFigures figures = records_.read(id);
+  if (const auto earlier = earlier_.find(id); earlier != earlier_.end()) figures -= earlier->second;
+  return figures;
+}
+
 void Steering::reset_statistics() {
   *baseline_ = totals();
+  for (const auto& [id, identity] : states_.identities) earlier_[id] = records_.read(id);
 }
 
 }  // namespace nfsteer

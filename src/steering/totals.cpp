@@ -181,8 +181,14 @@ GroupStatistics describe_group(const Group& group, const Totals::GroupTotal& tot
   for (const Pool* pool : {&group.v4, &group.v6})
     for (const Server& server : pool->servers) {
       made.selected += selected[server.id];
-      made.servers.push_back({server.name, to_string(server.address), server.port, server.id,
-                              server.weight, "up", selected[server.id]});
+      made.servers.push_back({server.name,
+                              to_string(server.address),
+                              server.port,
+                              server.id,
+                              server.weight,
+                              name(server.state),
+                              selected[server.id],
+                              {}});
     }
   return made;
 }
@@ -243,6 +249,34 @@ Statistics describe(const Snapshot& snapshot, const Totals& totals, Time clock_s
   made.cache = totals.cache;
   made.route_cache = totals.route_cache;
   return made;
+}
+
+void describe_traffic(const Snapshot& snapshot,
+                      const std::function<ServerFigures(ServerId)>& figures_of, Time clock_start,
+                      Statistics& statistics) {
+  const auto describe = [clock_start](const ServerFigures& figures) {
+    TrafficStatistics made{figures.active,
+                           figures.total,
+                           figures.failed,
+                           figures.volume.packets,
+                           figures.volume.bytes,
+                           figures.latencies.summary(),
+                           {}};
+    if (figures.last_s > 0) made.last_flow = clock_start + std::chrono::seconds(figures.last_s);
+    return made;
+  };
+  ServerFigures of_all;
+  for (std::size_t i = 0; i < snapshot.groups.size(); ++i) {
+    ServerFigures of_group;
+    for (ServerStatistics& server : statistics.groups[i].servers) {
+      const ServerFigures figures = figures_of(server.id);
+      server.traffic = describe(figures);
+      of_group += figures;
+    }
+    statistics.groups[i].traffic = describe(of_group);
+    of_all += of_group;
+  }
+  statistics.traffic = describe(of_all);
 }
 
 }  // namespace nfsteer

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "nfsteer/steering.hpp"
@@ -47,5 +48,9 @@ std::vector<RouteStatistics> describe_routes(const Snapshot& snapshot, const Tab
 // The totals under the names of the snapshot. `clock_start` is when the deciders'
 // clock showed 0.
 Statistics describe(const Snapshot& snapshot, const Totals& totals, Time clock_start);
+// Adds what `figures_of` has of each server.
+void describe_traffic(const Snapshot& snapshot,
+                      const std::function<ServerFigures(ServerId)>& figures_of, Time clock_start,
+                      Statistics& statistics);
 
 }  // namespace nfsteer

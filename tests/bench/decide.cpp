@@ -14,9 +14,9 @@
 #include "decide/classify.hpp"
 #include "decide/compile.hpp"
 #include "decide/lpm.hpp"
-#include "decide/measure.hpp"
 #include "decide/memo.hpp"
 #include "decide/whole.hpp"
+#include "measure.hpp"
 
 using namespace nfsteer;
 

@@ -13,7 +13,7 @@
 
 #include "../bgp_table.hpp"
 #include "decide/lpm.hpp"
-#include "decide/measure.hpp"
+#include "measure.hpp"
 
 using namespace nfsteer;
 

@@ -22,15 +22,17 @@ TEST_CASE("status: what people read") {
         "errors   enobufs 3   truncated_ip 5\n"
         "cache    entries 41   hits 42   misses 43   evictions 44\n"
         "routes   entries 45   hits 46   misses 47   evictions 48\n"
+        "flows    active 100   total 101   failed 102   packets 103   bytes 104\n"
+        "conntrack entries 61 of 62   events 64   overruns 65   resyncs 66   deleted 69\n"
         "\n"
-        "GROUP  ALGORITHM  REQUESTS  FAILED  SERVER  ADDRESS               STATE  WEIGHT  SHARE  "
-        "SELECTED\n"
-        "web    weighted         76       1  web1    10.2.0.1:8080         up        100   67 %  "
-        "      50\n"
-        "                                    web6    [2001:db8:2::1]:8081  up         49   33 %  "
-        "      25\n"
-        "                                    any     10.2.0.3              up          1    0 %  "
-        "       0\n"
+        "GROUP  ALGORITHM  REQUESTS  NO SERVER  SERVER  ADDRESS               STATE  WEIGHT  "
+        "SHARE  SELECTED  ACTIVE  FAILED    P50   P99\n"
+        "web    weighted         76          1  web1    10.2.0.1:8080         up        100  "
+        " 67 %        50     300     302  309us  3.0s\n"
+        "                                       web6    [2001:db8:2::1]:8081  drain      49  "
+        " 33 %        25     400     402  409us  4.0s\n"
+        "                                       any     10.2.0.3              up          1  "
+        "  0 %         0       0       0      -     -\n"
         "\n"
         "POLICY           PRIORITY  PACKETS  BYTES  LAST MATCH\n"
         "api                  -200       11    660  0s ago\n"
@@ -68,7 +70,7 @@ TEST_CASE("status: nothing to show is said, or left out") {
   const std::string text = status_text(status);
   CHECK(text.find("queues   5   waiting") != text.npos);
   CHECK(text.find("errors   none") != text.npos);
-  CHECK(text.find("100      -        50\n") != text.npos);  // no share of no flows
+  CHECK(text.find("100      -        50") != text.npos);  // no share of no flows
 }
 
 TEST_CASE("status: uptimes in the two largest units") {
@@ -115,6 +117,25 @@ TEST_CASE("status --json: the engine's object, and nothing else") {
   CHECK(err.empty());
 }
 
+TEST_CASE("affinity: the clients, and how many there are") {
+  test::ServedSocket socket;
+  const auto [exit, out, err] = run_cli({"affinity", "--group", "web", "--socket", socket.path()});
+  CHECK(exit == Exit::Ok);
+  CHECK(err.empty());
+  CHECK(socket.control.asked == "affinity group=web client=-");
+  CHECK(out ==
+        "GROUP  CLIENT        SERVER  AGE\n"
+        "web    192.0.2.7/32  web1    12s\n"
+        "31 clients, of which 1 are shown\n");
+
+  const auto json = run_cli({"affinity", "--json", "--socket", socket.path()});
+  CHECK(json.exit == Exit::Ok);
+  CHECK(json.out == Client(socket.path()).affinity_json({}).value() + "\n");
+  CHECK(
+      run_cli({"affinity", "--group", "wbe", "--socket", socket.path()}).err.find("did you mean") !=
+      std::string::npos);
+}
+
 TEST_CASE("flush: asks for it and says what was done") {
   const struct {
     std::vector<std::string> arguments;
@@ -127,6 +148,19 @@ TEST_CASE("flush: asks for it and says what was done") {
       {{"flows"}, 3, "flows group=- server=-", "3 flows deleted\n"},
       {{"flows"}, 0, "flows group=- server=-", "0 flows deleted\n"},
       {{"flows", "--group", "web"}, 1, "flows group=web server=-", "1 flow of group web deleted\n"},
+      {{"affinity"}, 0, "flush affinity group=- client=-", "31 clients forgotten\n"},
+      {{"affinity", "--group", "web", "--client", "192.0.2.0/24"},
+       0,
+       "flush affinity group=web client=192.0.2.0/24",
+       "31 clients forgotten\n"},
+      {{"stale"},
+       0,
+       "stale",
+       "udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone\n1 flow deleted\n"},
+      {{"stale", "--dry-run"},
+       0,
+       "stale, dry run",
+       "udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone\n1 flow would be deleted\n"},
       {{"flows", "--server", "web/web1"},
        3,
        "flows group=- server=web/web1",

@@ -54,6 +54,23 @@ inline Time moment(const char* text) {
   return parse_moment(text, Time()).value();
 }
 
+// No two numbers alike, from `first` on.
+inline TrafficStatistics sample_traffic(std::uint64_t first) {
+  return {.active = first,
+          .total = first + 1,
+          .failed = first + 2,
+          .packets = first + 3,
+          .bytes = first + 4,
+          .latency_us = {.samples = first + 5,
+                         .avg_us = first + 6,
+                         .min_us = first + 7,
+                         .max_us = first + 8,
+                         .p50_us = first + 9,
+                         .p90_us = 1'000 * first,
+                         .p99_us = 10'000 * first},
+          .last_flow = moment("2126-11-27T22:10:00Z") + std::chrono::seconds(first)};
+}
+
 // A status with a value in every place, no two alike. What is told as an age lies
 // in the future, so that it is none.
 inline Status sample_status() {
@@ -80,14 +97,19 @@ inline Status sample_status() {
                   .passed = 3,
                   .errors = {{"truncated_ip", 1}},
                   .waiting = 2}},
-      .counted = {.groups = {{.name = "web",
+      .counted = {.traffic = sample_traffic(100),
+                  .groups = {{.name = "web",
                               .algorithm = "weighted",
                               .requests = 76,
                               .selected = 75,
                               .failed = 1,
-                              .servers = {{"web1", "10.2.0.1", 8080, 1, 100, "up", 50},
-                                          {"web6", "2001:db8:2::1", 8081, 2, 49, "up", 25},
-                                          {"any", "10.2.0.3", std::nullopt, 3, 1, "up", 0}}}},
+                              .traffic = sample_traffic(200),
+                              .affinity = AffinityStatistics{21, 22},
+                              .servers = {{"web1", "10.2.0.1", 8080, 1, 100, "up", 50,
+                                           sample_traffic(300)},
+                                          {"web6", "2001:db8:2::1", 8081, 2, 49, "drain", 25,
+                                           sample_traffic(400)},
+                                          {"any", "10.2.0.3", std::nullopt, 3, 1, "up", 0, {}}}}},
                   .policies = {{"api", -200, false, 11, 660, moment("2126-11-27T22:10:00Z")},
                                {"trial", 5, true, 12, 720, std::nullopt}},
                   .tables = {{"main",
@@ -100,6 +122,15 @@ inline Status sample_status() {
                                 {"never", false, std::nullopt}},
                   .cache = {.entries = 41, .hits = 42, .misses = 43, .evictions = 44},
                   .route_cache = {.entries = 45, .hits = 46, .misses = 47, .evictions = 48}},
+      .conntrack = {.entries = 61,
+                    .max = 62,
+                    .flows = 63,
+                    .events = 64,
+                    .overruns = 65,
+                    .resyncs = 66,
+                    .unknown = 67,
+                    .broken = 68,
+                    .deleted = 69},
   };
 }
 
@@ -149,6 +180,23 @@ class FakeControl : public Control {
     asked = "flows group=" + group.value_or("-") + " server=" + server.value_or("-");
     if (group == "wbe") return fail("there is no group `wbe`: did you mean `web`?");
     return FlushedFlows{.flows = flows};
+  }
+
+  Result<AffinityList> affinity(const AffinityQuestion& question) override {
+    asked = "affinity group=" + question.group.value_or("-") +
+            " client=" + question.client.value_or("-");
+    if (question.group == "wbe") return fail("there is no group `wbe`: did you mean `web`?");
+    return AffinityList{{{"web", "192.0.2.7/32", "web1", 12}}, 31};
+  }
+  Result<std::uint64_t> flush_affinity(const AffinityQuestion& question) override {
+    const auto list = affinity(question);
+    asked = "flush " + asked;
+    if (!list) return tl::unexpected(list.error());
+    return list->total;
+  }
+  Result<StaleFlows> flush_stale(bool dry_run) override {
+    asked = dry_run ? "stale, dry run" : "stale";
+    return StaleFlows{{"udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"}};
   }
 
   // Set before the server runs, or by the test's only client between calls.

@@ -24,6 +24,17 @@ constexpr struct {
      "flows group=web server=-", R"({"parameters":{"flows":3}})"},
     {R"({"parameters": {"server": "web/web1"}, "method": "nfsteer.FlushFlows"})", Rights::Change,
      "flows group=- server=web/web1", R"({"parameters":{"flows":3}})"},
+    {R"({"method": "nfsteer.Affinity", "parameters": {"client": "192.0.2.0/24"}})", Rights::Look,
+     "affinity group=- client=192.0.2.0/24",
+     R"({"parameters":{"entries":[{"group":"web","client":"192.0.2.7/32","server":"web1",)"
+     R"("age_s":12}],"total":31}})"},
+    {R"({"method": "nfsteer.FlushAffinity", "parameters": {"group": "web"}})", Rights::Change,
+     "flush affinity group=web client=-", R"({"parameters":{"clients":31}})"},
+    {R"({"method": "nfsteer.FlushStale", "parameters": {"dry_run": "true"}})", Rights::Change,
+     "stale, dry run",
+     R"({"parameters":{"flows":["udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"]}})"},
+    {R"({"method": "nfsteer.FlushStale"})", Rights::Change, "stale",
+     R"({"parameters":{"flows":["udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"]}})"},
 };
 
 TEST_CASE("requests that are served") {
@@ -109,6 +120,12 @@ constexpr struct {
      "nfsteer.FlushCache is for root and for the engine's own user", false},
     {R"({"method": "nfsteer.FlushStats"})", Rights::Look, "NotPermitted",
      "nfsteer.FlushStats is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.FlushStale", "parameters": {"dry_run": "yes"}})", Rights::Change,
+     "InvalidParameter", "`dry_run` must be \"true\" or \"false\"", false},
+    {R"({"method": "nfsteer.Affinity", "parameters": {"group": "wbe"}})", Rights::Look,
+     "InvalidParameter", "there is no group `wbe`: did you mean `web`?", false},
+    {R"({"method": "nfsteer.FlushAffinity"})", Rights::Look, "NotPermitted",
+     "nfsteer.FlushAffinity is for root and for the engine's own user", false},
     {R"({"method": "nfsteer.FlushFlows"})", Rights::Look, "NotPermitted",
      "nfsteer.FlushFlows is for root and for the engine's own user", false},
 };

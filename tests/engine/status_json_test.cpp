@@ -45,6 +45,23 @@ constexpr const char* kSample = R"({
       "waiting": 2
     }
   ],
+  "traffic": {
+    "active": 100,
+    "total": 101,
+    "failed": 102,
+    "packets": 103,
+    "bytes": 104,
+    "latency_us": {
+      "avg": 106,
+      "min": 107,
+      "max": 108,
+      "p50": 109,
+      "p90": 100000,
+      "p99": 1000000,
+      "samples": 105
+    },
+    "last_flow": "2126-11-27T22:11:40Z"
+  },
   "groups": [
     {
       "name": "web",
@@ -52,6 +69,27 @@ constexpr const char* kSample = R"({
       "requests": 76,
       "selected": 75,
       "failed": 1,
+      "traffic": {
+        "active": 200,
+        "total": 201,
+        "failed": 202,
+        "packets": 203,
+        "bytes": 204,
+        "latency_us": {
+          "avg": 206,
+          "min": 207,
+          "max": 208,
+          "p50": 209,
+          "p90": 200000,
+          "p99": 2000000,
+          "samples": 205
+        },
+        "last_flow": "2126-11-27T22:13:20Z"
+      },
+      "affinity": {
+        "clients": 21,
+        "evictions": 22
+      },
       "servers": [
         {
           "name": "web1",
@@ -60,7 +98,22 @@ constexpr const char* kSample = R"({
           "id": 1,
           "weight": 100,
           "state": "up",
-          "selected": 50
+          "selected": 50,
+          "active": 300,
+          "total": 301,
+          "failed": 302,
+          "packets": 303,
+          "bytes": 304,
+          "latency_us": {
+            "avg": 306,
+            "min": 307,
+            "max": 308,
+            "p50": 309,
+            "p90": 300000,
+            "p99": 3000000,
+            "samples": 305
+          },
+          "last_flow": "2126-11-27T22:15:00Z"
         },
         {
           "name": "web6",
@@ -68,8 +121,23 @@ constexpr const char* kSample = R"({
           "port": 8081,
           "id": 2,
           "weight": 49,
-          "state": "up",
-          "selected": 25
+          "state": "drain",
+          "selected": 25,
+          "active": 400,
+          "total": 401,
+          "failed": 402,
+          "packets": 403,
+          "bytes": 404,
+          "latency_us": {
+            "avg": 406,
+            "min": 407,
+            "max": 408,
+            "p50": 409,
+            "p90": 400000,
+            "p99": 4000000,
+            "samples": 405
+          },
+          "last_flow": "2126-11-27T22:16:40Z"
         },
         {
           "name": "any",
@@ -78,7 +146,22 @@ constexpr const char* kSample = R"({
           "id": 3,
           "weight": 1,
           "state": "up",
-          "selected": 0
+          "selected": 0,
+          "active": 0,
+          "total": 0,
+          "failed": 0,
+          "packets": 0,
+          "bytes": 0,
+          "latency_us": {
+            "avg": 0,
+            "min": 0,
+            "max": 0,
+            "p50": 0,
+            "p90": 0,
+            "p99": 0,
+            "samples": 0
+          },
+          "last_flow": null
         }
       ]
     }
@@ -155,6 +238,17 @@ constexpr const char* kSample = R"({
     "hits": 46,
     "misses": 47,
     "evictions": 48
+  },
+  "conntrack": {
+    "entries": 61,
+    "max": 62,
+    "flows": 63,
+    "events": 64,
+    "overruns": 65,
+    "resyncs": 66,
+    "unknown": 67,
+    "broken": 68,
+    "deleted": 69
   }
 })";
 
@@ -192,6 +286,8 @@ TEST_CASE("status: what is not one is refused") {
       {R"({"queues": {}})", "must be array"},
       {R"({"cache": {"hits": null}})", "hits"},
       {R"({"route_cache": null})", "route_cache"},
+      {R"({"traffic": {"latency_us": {"p50": null}}})", "p50"},
+      {R"({"conntrack": null})", "conntrack"},
       {R"({"tables": [{"name": "x"}]})", "priority"},
       {R"({"schedules": [{"name": "x", "active": true, "next_change": "soon"}]})", "not a time"},
       {R"({"schedules": [{"name": "x", "active": true, "next_change": 5}]})", "must be string"},

@@ -87,7 +87,7 @@ Explanation explained(const Snapshot& snapshot, const FlowQuestion& question) {
   const auto flow = parse_flow(question);
   REQUIRE_MESSAGE(flow, flow.error().message);
   const Time at = parse_time(question, Time()).value();
-  return explain(snapshot, activity_at(snapshot, at), *flow, at);
+  return explain(snapshot, situation_at(snapshot, at), *flow, at);
 }
 
 // "KIND NAME: OUTCOME (WHY)", a line each.
@@ -457,14 +457,14 @@ TEST_CASE("no cursor moves, and the next flow gets the server that was named") {
   const auto snapshot = compiled(kRules, states);
   const FlowQuestion question{.flow = "tcp 192.0.2.7:40000 10.5.0.1:443", .at = kNight};
   const Time at = *parse_time(question, Time());
-  const Activity activity = activity_at(*snapshot, at);
+  const Situation situation = situation_at(*snapshot, at);
   const Flow flow = *parse_flow(question);
   for (int i = 0; i < 5; ++i) {
-    const std::uint64_t before = states["web"]->v4.ticket;
-    const std::string server = explain(*snapshot, activity, flow, at).server.value();
-    CHECK(states["web"]->v4.ticket == before);
-    CHECK(explain(*snapshot, activity, flow, at).server == server);
-    const Decision decision = decide(*snapshot, activity, flow);
+    const std::uint64_t before = states.groups["web"]->v4.ticket;
+    const std::string server = explain(*snapshot, situation, flow, at).server.value();
+    CHECK(states.groups["web"]->v4.ticket == before);
+    CHECK(explain(*snapshot, situation, flow, at).server == server);
+    const Decision decision = decide(*snapshot, situation, flow);
     CHECK(format("web/{}", snapshot->servers[decision.server]->name) == server);
   }
 }
@@ -576,11 +576,11 @@ TEST_CASE("the way that is told is the way of decide()") {
     if (!validate(config).empty()) continue;
     GroupStates states;
     const auto snapshot = compile(config, states);
-    const Activity activity = activity_at(*snapshot, Time());
+    const Situation situation = situation_at(*snapshot, Time());
     for (int i = 0; i < 30; ++i) {
       const Flow flow = random.flow();
-      const Decision decision = decide(*snapshot, activity, flow, Turn::Peek);
-      const Explanation made = explain(*snapshot, activity, flow, Time());
+      const Decision decision = decide(*snapshot, situation, flow, Turn::Peek);
+      const Explanation made = explain(*snapshot, situation, flow, Time());
       CAPTURE(seed);
       CAPTURE(made.flow);
       CAPTURE(text_of(made.steps));

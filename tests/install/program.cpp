@@ -80,7 +80,7 @@ int main() {
   steering.reset_statistics();
 
   const Explanation why =
-      explain(steering.snapshot(), steering.world().activity, flow(5, 80), Time());
+      explain(steering.snapshot(), steering.world().situation, flow(5, 80), Time());
   require(why.server == "web/web1", "the explanation");
 
   // Other servers, another algorithm, one policy less; a mistake changes nothing.

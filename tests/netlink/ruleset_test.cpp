@@ -438,11 +438,12 @@ Ends ends_by_fallback(const Ruleset& ruleset, const Address& destination) {
 
 Ends ends_by_decide(const Snapshot& snapshot, const Address& destination) {
   constexpr std::uint16_t kFlows = 100;  // enough that each end has some
+  const Situation situation = situation_at(snapshot, Time());
   Ends ends;
   Flow flow;
   flow.tuple = {destination, destination, 0, 80, protocol::kUdp};
   for (flow.tuple.source_port = 0; flow.tuple.source_port < kFlows; ++flow.tuple.source_port) {
-    const Decision decision = decide(snapshot, {}, flow);
+    const Decision decision = decide(snapshot, situation, flow);
     ends.insert(end_of(decision.action, decision.server));
   }
   return ends;

@@ -69,7 +69,25 @@ class Connection:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self._lines.close()
+        self._socket.close()
+
+
+class UdpSender:
+    """One UDP flow on which one asks again and again."""
+
+    def __init__(self, namespace, address, port, timeout_s=5):
+        self._socket = _open(namespace, socket.SOCK_DGRAM, address, None, timeout_s)
+        self._socket.connect((address, port))
+
+    def ask(self):
+        self._socket.send(b"who\n")
+        return Answer.parse(self._socket.recv(200).decode())
+
+    def close(self):
         self._socket.close()
 
 

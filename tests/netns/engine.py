@@ -104,6 +104,19 @@ class Engine:
         """How many flows each server of the group was given, by name."""
         return {server["name"]: server["selected"] for server in self.group(group)["servers"]}
 
+    def server(self, name, group="web"):
+        return next(server for server in self.group(group)["servers"] if server["name"] == name)
+
+    def figures(self, key, group="web"):
+        """One figure of each server of the group, by name."""
+        return {server["name"]: server[key] for server in self.group(group)["servers"]}
+
+    def restart(self, rules):
+        """Ends it and starts it again with other rules."""
+        self.close()
+        self.rules_file.write_text(rules)
+        return self.start()
+
     def policy(self, name):
         return next(policy for policy in self.status()["policies"] if policy["name"] == name)
 

@@ -169,6 +169,7 @@ class Lab:
 
     def _build(self):
         self.client, self.router, switch = map(self.namespace, ("client", "router", "switch"))
+        self._switch = switch
         self.servers = {name: self.namespace(name) for name in SERVER4}
 
         self._link(self.client, "eth0", self.router, "clients")
@@ -219,6 +220,18 @@ class Lab:
                                stdout=subprocess.PIPE, text=True)
         if process.stdout.readline().strip() != "ready":
             raise AssertionError(f"{name} does not serve")
+
+    def delay(self, name, seconds):
+        """From now on, what goes to that server arrives so much later."""
+        switch = self._switch
+        self._link(switch, f"{name}-in", switch, f"{name}-out")
+        switch.ip(f"link set {name} nomaster")
+        program = pathlib.Path(__file__).with_name("delay.py")
+        process = switch.start(sys.executable, program, f"{name}-out", name, seconds,
+                               stdout=subprocess.PIPE, text=True)
+        if process.stdout.readline().strip() != "ready":
+            raise AssertionError(f"{name} is not delayed")
+        switch.ip(f"link set {name}-in master bridge0")
 
     @property
     def router_mac(self):

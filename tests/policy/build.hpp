@@ -55,7 +55,7 @@ inline std::shared_ptr<const Countries> countries() {
 
 // Decides as if no schedule were active.
 inline Decision decide(const Snapshot& snapshot, const Flow& flow) {
-  return nfsteer::decide(snapshot, activity_at(snapshot, Time()), flow);
+  return nfsteer::decide(snapshot, situation_at(snapshot, Time()), flow);
 }
 
 inline Criterion criterion(const std::string& field, std::initializer_list<const char*> values) {

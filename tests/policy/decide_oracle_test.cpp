@@ -167,7 +167,8 @@ class Oracle {
   bool take_group(const std::string& name, const Flow& flow, Expected& made) const {
     for (const GroupConfig& group : config_.groups)
       for (const ServerConfig& server : group.servers)
-        if (group.name == name && server.address.family == flow.family()) {
+        if (group.name == name && server.address.family == flow.family() &&
+            server.state == ServerState::Up) {
           made.action = Action::Steer;
           made.group = name;
           return true;
@@ -208,8 +209,13 @@ class Oracle {
 
 bool is_server_of(const Snapshot& snapshot, const Decision& decision, Family family) {
   const Server* server = snapshot.servers[decision.server];
-  return server && server->address.family == family &&
-         snapshot.server_groups[decision.server] == *decision.group;
+  if (!server || server->address.family != family || server->state != ServerState::Up ||
+      snapshot.server_groups[decision.server] != *decision.group)
+    return false;
+  const auto& others = snapshot.groups[*decision.group].pool(family).servers;
+  return std::none_of(others.begin(), others.end(), [server](const Server& other) {
+    return other.state == ServerState::Up && comes_before(other, *server);
+  });
 }
 
 // The one of the routes that the decision names, if it is one of them.
@@ -276,12 +282,12 @@ void compare(std::uint64_t seed, std::uint32_t policies, std::uint64_t flows, Co
   const Oracle oracle(config);
   const Time time = world.time();
   const Activity by_hand = activity_by_hand(time, *snapshot);
-  const Activity activity = activity_at(*snapshot, time);
-  CHECK(activity.schedules == by_hand.schedules);
+  const Situation situation = situation_at(*snapshot, time);
+  CHECK(situation.activity.schedules == by_hand.schedules);
   for (std::uint64_t i = 0; i < flows; ++i) {
     const Flow flow = world.flow();
-    const Decision peeked = decide(*snapshot, activity, flow, Turn::Peek);
-    const Decision got = decide(*snapshot, activity, flow);
+    const Decision peeked = decide(*snapshot, situation, flow, Turn::Peek);
+    const Decision got = decide(*snapshot, situation, flow);
     ++count.compared;
     if (got == peeked && agree(*snapshot, got, oracle.decide(flow, by_hand), flow)) continue;
     if (++count.different == 1)
@@ -378,7 +384,7 @@ TEST_CASE("decide: as a plain implementation decides, over the internet's routes
   GroupStates states;
   const auto snapshot = compile(config, states);
   const BigOracle oracle(config);
-  const Activity activity = activity_at(*snapshot, Time());
+  const Situation situation = situation_at(*snapshot, Time());
   Count count;
   for (const std::uint64_t wanted = decisions() / 4; count.compared < wanted; ++count.compared) {
     const Prefix& around = prefixes[random() % prefixes.size()];
@@ -387,8 +393,8 @@ TEST_CASE("decide: as a plain implementation decides, over the internet's routes
     flow.tuple.destination = {last.family, last.high & (around.address.high | random()),
                               last.low & (around.address.low | random())};
     if (last.family == Family::V6) flow.tuple.source = Address::v6(random(), random());
-    const Decision got = decide(*snapshot, activity, flow);
-    if (agree(*snapshot, got, oracle.decide(flow, activity), flow)) continue;
+    const Decision got = decide(*snapshot, situation, flow);
+    if (agree(*snapshot, got, oracle.decide(flow, situation.activity), flow)) continue;
     if (++count.different == 1) MESSAGE("first difference: ", to_string(flow.tuple));
   }
   MESSAGE(count.compared, " decisions compared, ", count.different, " different");

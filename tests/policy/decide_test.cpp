@@ -263,10 +263,10 @@ TEST_CASE("decide: schedules at a time; when they change next") {
   for (const auto& row : kCases) {
     CAPTURE(row.time);
     const Time time = parse_moment(row.time, Time()).value();
-    const Activity activity = activity_at(*snapshot, time);
+    const Situation situation = situation_at(*snapshot, time);
     const auto taken = [&](unsigned port) {
       const Decision decision =
-          decide(*snapshot, activity, flow("tcp", "192.0.2.7", 1, "192.0.2.9", port));
+          decide(*snapshot, situation, flow("tcp", "192.0.2.7", 1, "192.0.2.9", port));
       return decision.policy ? snapshot->policies[*decision.policy].name : "-";
     };
     CHECK(taken(80) == row.policy);
@@ -285,15 +285,15 @@ TEST_CASE("decide: Peek tells what Take does, and moves nothing") {
   config.groups[0].servers.push_back(server("a3", "10.2.0.4"));
   GroupStates states;
   const auto snapshot = compile(config, states);
-  const Activity activity = activity_at(*snapshot, Time());
+  const Situation situation = situation_at(*snapshot, Time());
   const Flow each = flow("tcp", "192.0.2.7", 1, "10.9.9.9", 8080);
   std::string servers;
   for (int i = 0; i < 6; ++i) {
-    const std::uint64_t before = states.at("web")->v4.ticket;
-    const Decision told = decide(*snapshot, activity, each, Turn::Peek);
-    CHECK(decide(*snapshot, activity, each, Turn::Peek) == told);
-    CHECK(states.at("web")->v4.ticket == before);
-    CHECK(decide(*snapshot, activity, each) == told);
+    const std::uint64_t before = states.groups.at("web")->v4.ticket;
+    const Decision told = decide(*snapshot, situation, each, Turn::Peek);
+    CHECK(decide(*snapshot, situation, each, Turn::Peek) == told);
+    CHECK(states.groups.at("web")->v4.ticket == before);
+    CHECK(decide(*snapshot, situation, each) == told);
     servers += snapshot->servers[told.server]->name + " ";
   }
   CHECK(servers == "a a2 a3 a a2 a3 ");
@@ -314,11 +314,11 @@ TEST_CASE("decide: does not allocate") {
   const Flow flows[] = {near, flow("tcp", "192.0.2.7", 1, "10.9.9.9", 8080),
                         flow("tcp", "192.0.2.7", 1, "10.9.9.9", 23),
                         flow("udp", "2001:db8::7", 1, "2001:db8:8::9", 99)};
-  const Activity activity = activity_at(*snapshot, Time());
-  CHECK(decide(*snapshot, activity, near).action == Action::Drop);
+  const Situation situation = situation_at(*snapshot, Time());
+  CHECK(decide(*snapshot, situation, near).action == Action::Drop);
   const std::uint64_t before = allocations();
   for (int i = 0; i < 1000; ++i)
-    for (const Flow& each : flows) decide(*snapshot, activity, each);
+    for (const Flow& each : flows) decide(*snapshot, situation, each);
   CHECK(allocations() == before);
 }
 
@@ -340,8 +340,8 @@ TEST_CASE("compile: ids in the order of the file, indexes by priority, cursors k
 
   testing::decide(*snapshot, flow("tcp", "192.0.2.7", 1, "10.9.9.9", 8080));
   compile(config, states);
-  CHECK(states.at("web")->v4.ticket == 1);
-  CHECK(states.at("web")->v6.ticket == 0);
+  CHECK(states.groups.at("web")->v4.ticket == 1);
+  CHECK(states.groups.at("web")->v6.ticket == 0);
 }
 
 TEST_CASE("compile: a server keeps its id, and no other gets one that flows carry") {

@@ -238,16 +238,16 @@ TEST_CASE("the two halves: the way is that of all equal routes, then one is chos
                           route("10.9.0.0/16", "six"), route("10.9.0.0/16", Action::Drop)})};
   GroupStates states;
   const auto snapshot = compile(config, states);
-  const Activity activity = activity_at(*snapshot, Time());
+  const Situation situation = situation_at(*snapshot, Time());
   const std::vector<Flow> asked = flows(1000);
-  const Decision way = find_way(*snapshot, activity, asked[0]);
+  const Decision way = find_way(*snapshot, situation, asked[0]);
   CHECK(way.route == 0);
   CHECK(way.server == 0);
   std::map<std::uint32_t, int> routes;
   for (const Flow& each : asked) {
-    CHECK(find_way(*snapshot, activity, each) == way);
-    const Decision decision = decide(*snapshot, activity, each, Turn::Peek);
-    CHECK(go(*snapshot, way, each, Turn::Peek) == decision);
+    CHECK(find_way(*snapshot, situation, each) == way);
+    const Decision decision = decide(*snapshot, situation, each, Turn::Peek);
+    CHECK(go(*snapshot, situation, way, each, Turn::Peek) == decision);
     ++routes[*decision.route];
     CHECK((decision.action == Action::Steer) == decision.group.has_value());
     CHECK((decision.action == Action::Steer) == (decision.server != 0));

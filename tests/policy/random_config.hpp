@@ -114,6 +114,11 @@ class RandomWorld {
     for (std::uint32_t i = 0; i < v6; ++i)
       made.servers.push_back(
           server(format("six{}", i), format("2001:db8::{}", i), {}, 1 + below(9)));
+    for (ServerConfig& each : made.servers) {
+      each.backup = percent(15);
+      each.priority = percent(15) ? 5 : 0;
+      if (percent(15)) each.state = percent(50) ? ServerState::Drain : ServerState::Maintenance;
+    }
     return made;
   }
 

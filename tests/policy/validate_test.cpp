@@ -50,6 +50,27 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        }},
       {"engine.on_bad_packet", "accepted or dropped", "",
        [](Config& c) { c.engine.on_bad_packet = Action::Reject; }},
+      {"group.web.hash", "hashes nothing", "maglev",
+       [](Config& c) { c.groups[0].hash = kWholeTuple; }},
+      {"group.web.hash", "nothing to hash", "one part",
+       [](Config& c) {
+         c.groups[0].algorithm = "hash";
+         c.groups[0].hash = TupleParts();
+       }},
+      {"group.web.hash_factor", "101 to", "", [](Config& c) { c.groups[0].hash_factor = 100; }},
+      {"group.web.affinity.v4", "32 bits", "",
+       [](Config& c) { c.groups[0].affinity = {.v4_bits = 33}; }},
+      {"group.web.affinity.v6", "128 bits", "",
+       [](Config& c) { c.groups[0].affinity = {.v6_bits = 129}; }},
+      {"group.web.affinity.timeout", "1 s", "",
+       [](Config& c) { c.groups[0].affinity = {.timeout_s = 0}; }},
+      {"group.web.affinity.max", "1 to", "", [](Config& c) { c.groups[0].affinity = {.max = 0}; }},
+      {"group.web.servers.[1].weight", "1 to 10000", "drain",
+       [](Config& c) { c.groups[0].servers[1].weight = 0; }},
+      {"group.web.servers.[1].max_connections", "at most", "",
+       [](Config& c) { c.groups[0].servers[1].max_connections = 100'000'001; }},
+      {"group.web.servers.[1].priority", "0 to 1000", "",
+       [](Config& c) { c.groups[0].servers[1].priority = 1001; }},
       {"schedule.hours.except.[1]", "no calendar", "",
        [](Config& c) {
          c.schedules[0].except = {{2028, 2, 29}, {2027, 2, 29}};

@@ -223,13 +223,13 @@ TEST_CASE("flow keys: equal ones have equal ways, over random configurations and
     const Config config = world.config(seed % 2 ? 2 : 8, 10, false);
     GroupStates states;
     const auto snapshot = compile(config, states);
-    const Activity activity = activity_at(*snapshot, world.time());
+    const Situation situation = situation_at(*snapshot, world.time());
     std::map<std::array<std::uint64_t, 12>, Decision> ways;
     for (int i = 0; i < 2000; ++i) {
       const Flow flow = world.flow();
-      const Subject subject = subject_of(*snapshot, activity, flow);
+      const Subject subject = subject_of(*snapshot, situation.activity, flow);
       const FlowKey key(flow, snapshot->reads, subject.source_country, subject.destination_country);
-      const Decision way = find_way(*snapshot, activity, flow);
+      const Decision way = find_way(*snapshot, situation, flow);
       const auto [at, is_new] = ways.emplace(key.words, way);
       shared += is_new ? 0 : 1;
       if (at->second == way) continue;

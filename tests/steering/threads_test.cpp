@@ -43,7 +43,7 @@ bool is_possible(const World& world, const Flow& flow, const Decision& decision)
   const Snapshot& snapshot = *world.snapshot;
   if (!decision.policy) return false;
   const std::string& policy = snapshot.policies[*decision.policy].name;
-  const bool noon = (world.activity.schedules[0] & 1) != 0;
+  const bool noon = (world.situation.activity.schedules[0] & 1) != 0;
   const bool ssh = flow.tuple.destination_port == 22;
   if (ssh && (snapshot.engine.queue_first == 2 || !noon))
     return policy == "ssh" && decision.action == Action::Reject;

@@ -14,7 +14,7 @@
 
 #include "../../rule/rule_sets.hpp"
 #include "../../rule/rule_trace.hpp"
-#include "measure.hpp"
+#include "../measure.hpp"
 #include "nfsteer/rule.hpp"
 
 namespace nfsteer::bench {

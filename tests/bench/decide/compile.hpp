@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "../../rule/rule_sets.hpp"
-#include "measure.hpp"
+#include "../measure.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/config.hpp"
 #include "nfsteer/policy.hpp"

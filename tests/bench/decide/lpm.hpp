@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "measure.hpp"
+#include "../measure.hpp"
 #include "nfsteer/base/address.hpp"
 #include "nfsteer/base/lpm.hpp"
 #include "nfsteer/route.hpp"

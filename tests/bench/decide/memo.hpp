@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "measure.hpp"
+#include "../measure.hpp"
 #include "nfsteer/steering.hpp"
 
 namespace nfsteer::bench {

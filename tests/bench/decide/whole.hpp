@@ -8,7 +8,7 @@
 #include "../../allocations.hpp"
 #include "../../rule/rule_sets.hpp"
 #include "../../rule/rule_trace.hpp"
-#include "measure.hpp"
+#include "../measure.hpp"
 #include "nfsteer/steering.hpp"
 
 namespace nfsteer::bench {
@@ -82,24 +82,25 @@ inline void bench_whole(const char* name, const std::vector<Match>& rules,
   const Config config = make_config(rules, prefixes);
   GroupStates states;
   const auto snapshot = compile(config, states);
-  const Activity activity = activity_at(*snapshot, Time());
+  const Situation situation = situation_at(*snapshot, Time());
   const std::vector<Flow> flows = make_flows(rules, prefixes);
   const Table& table = snapshot->tables[0];
-  const Balancer& balancer = *snapshot->groups[0].v4.balancer;
+  const Balancer& balancer = *situation.lineups[0]->v4.tiers()[0].balancer;
 
   const std::uint64_t before = testing::allocations();
-  for (const Flow& flow : flows) keep(decide(*snapshot, activity, flow).server);
+  for (const Flow& flow : flows) keep(decide(*snapshot, situation, flow).server);
   const std::uint64_t allocated = testing::allocations() - before;
   const auto times = measure(
       flows.size(),
       [&] {
         std::uint64_t sum = 0;
-        for (const Flow& flow : flows) sum += decide(*snapshot, activity, flow).server;
+        for (const Flow& flow : flows) sum += decide(*snapshot, situation, flow).server;
         return sum;
       },
       [&] {
         std::uint64_t sum = 0;
-        for (const Flow& flow : flows) sum += snapshot->classifier.first_match({flow, activity});
+        for (const Flow& flow : flows)
+          sum += snapshot->classifier.first_match({flow, situation.activity});
         return sum;
       },
       [&] {
@@ -109,7 +110,7 @@ inline void bench_whole(const char* name, const std::vector<Match>& rules,
       },
       [&] {
         std::uint64_t sum = 0;
-        for (const Flow& flow : flows) sum += balancer.pick(hash(flow.tuple), Turn::Take);
+        for (const Flow& flow : flows) sum += balancer.pick({hash(flow.tuple), 0, Turn::Take});
         return sum;
       });
   const double parts = times[1].median() + times[2].median() + times[3].median();
@@ -122,7 +123,7 @@ inline void bench_whole(const char* name, const std::vector<Match>& rules,
               instructions_text(
                   [&] {
                     std::uint64_t sum = 0;
-                    for (const Flow& flow : flows) sum += decide(*snapshot, activity, flow).server;
+                    for (const Flow& flow : flows) sum += decide(*snapshot, situation, flow).server;
                     keep(sum);
                   },
                   flows.size())

@@ -102,11 +102,15 @@ std::string instructions_text(Pass pass, std::size_t operations) {
   return std::to_string((after - before) / operations) + " instructions each";
 }
 
-inline void print_heading() {
+inline void print_machine() {
   std::string line, machine = "machine unknown";
   for (std::ifstream info("/proc/cpuinfo"); std::getline(info, line);)
     if (line.starts_with("model name")) machine = line.substr(line.find(':') + 2);
   std::printf("%s; compiler %s\n", machine.c_str(), __VERSION__);
+}
+
+inline void print_heading() {
+  print_machine();
   std::printf("ns for one operation, minimum and median of %d rounds; ratio of medians\n\n",
               kRounds);
   std::printf("%-24s %8s %8s   %8s %8s %8s\n", "", "min", "median", "min", "median", "ratio");

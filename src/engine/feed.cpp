@@ -1,0 +1,254 @@
+#include "feed.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "nfsteer/base/log.hpp"
+#include "nfsteer/base/text.hpp"
+
+namespace nfsteer {
+namespace {
+
+// So many batches of events are read at once, at most, before anything else is
+// looked after; a tenth of a second's work.
+constexpr int kBatchesMax = 1'000;
+// So many flows are deleted before their ends are read, so as not to fill the buffer.
+constexpr std::size_t kDeletedAtOnce = 1'000;
+constexpr int kListAttempts = 5;
+
+void announce(const std::vector<netlink::ConntrackSetting>& settings) {
+  for (const auto& [name, purpose, problem] : settings)
+    if (problem.empty())
+      log::info("set {} = 1, for {}", name, purpose);
+    else
+      log::warning("no {}: {} = 1 cannot be set: {}", purpose, name, problem);
+}
+
+// One line, also of thousands of flows.
+void announce(const std::vector<StaleFlow>& stale, std::size_t deleted) {
+  constexpr std::size_t kReasonsMax = 5;
+  std::map<std::string, std::size_t> reasons;
+  for (const StaleFlow& flow : stale) ++reasons[flow.reason];
+  std::vector<std::string> texts;
+  for (const auto& [reason, flows] : reasons) texts.push_back(format("{} ({})", reason, flows));
+  if (texts.size() > kReasonsMax) {
+    texts.resize(kReasonsMax);
+    texts.push_back("...");
+  }
+  log::info("{} deleted from conntrack, to be decided anew: {}",
+            counted(deleted, "UDP flow", "UDP flows"), fmt::to_string(join(texts, ", ")));
+}
+
+}  // namespace
+
+Feed::Feed(const MarkLayout& layout, Gauges& gauges, ServerRecords& records, WhyStale why_stale,
+           std::size_t buffer)
+    : layout_(layout),
+      why_stale_(std::move(why_stale)),
+      buffer_(buffer),
+      woken_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      ended_("conntrack is not heard yet"),
+      ledger_(layout.server_max(), gauges, records) {}
+
+Feed::~Feed() {
+  stop();
+}
+
+void Feed::start() {
+  ended_.clear();
+  thread_ = std::thread([this] { run(); });
+  ::pthread_setname_np(thread_.native_handle(), "conntrack");
+}
+
+void Feed::stop() {
+  stop_ = true;
+  wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Feed::wake() const noexcept {
+  ::eventfd_write(woken_.get(), 1);
+}
+
+void Feed::reconcile_soon() {
+  is_asked_ = true;
+  wake();
+}
+
+Result<Feed::Stale> Feed::reconcile(bool dry_run) {
+  std::future<Result<Stale>> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!ended_.empty()) return fail(ended_);
+    requests_.push_back({dry_run, {}});
+    answer = requests_.back().answer.get_future();
+  }
+  wake();
+  if (answer.wait_for(kReconcileLimit) != std::future_status::ready)
+    return fail(format("conntrack was not listed within {} s", kReconcileLimit.count()));
+  return answer.get();
+}
+
+FeedCounts Feed::counts() const noexcept {
+  return {flows_.read(),   read_.read(),      overruns_.read(), resyncs_.read(),
+          deleted_.read(), ledger_.unknown(), broken_.read()};
+}
+
+// ---- the thread ---------------------------------------------------------------
+
+void Feed::run() {
+  auto events = netlink::ConntrackEvents::open(layout_, buffer_);
+  if (!events) {
+    log::warning("the figures of servers are not kept: {}", events.error().message);
+    return end_requests(events.error().message);
+  }
+  events_ = std::move(*events);
+  announce(netlink::prepare_conntrack());
+  serve();
+  end_requests("the engine stops");
+}
+
+void Feed::serve() {
+  while (!stop_) {
+    list_if_due();
+    answer_requests();
+    ledger_.tick(Clock::now());
+    wait_for_events();
+    drain();
+    flows_.set(ledger_.flows());
+  }
+}
+
+// Whether events may wait for a moment, to be read many at a time: who sends one
+// then need not wake anybody, and reading it costs a half to a third. Without stamps
+// the time of reading is what latencies are measured by, so only where it must be.
+bool Feed::may_pause() {
+  constexpr std::uint64_t kBusy = 20'000;  // events a second
+  const Clock::time_point now = Clock::now();
+  if (now - second_begun_ >= std::chrono::seconds(1)) {
+    is_busy_ = read_.read() - read_before_ > kBusy;
+    read_before_ = read_.read();
+    second_begun_ = now;
+  }
+  return is_stamped_ || is_busy_;
+}
+
+void Feed::wait_for_events() {
+  constexpr int kWait_ms = 200, kPause_ms = 1;
+  pollfd ready[] = {{woken_.get(), POLLIN, 0}, {events_->fd(), POLLIN, 0}};
+  if (may_pause()) ::poll(ready, 1, kPause_ms);
+  ::poll(ready, 2, kWait_ms);
+  eventfd_t wakes;
+  ::eventfd_read(woken_.get(), &wakes);
+}
+
+// True: all was read.
+bool Feed::drain() {
+  bool is_empty = false;
+  for (int i = 0; i < kBatchesMax && !is_empty; ++i) {
+    const auto reports = events_->read();
+    const Clock::time_point now = Clock::now();
+    if (events_->overruns() != overruns_.read()) {
+      is_lossy_ = true;
+      overruns_.set(events_->overruns());
+    }
+    is_empty = reports.empty();
+    if (is_empty && is_lossy_) ledger_.lose(now);  // up to now: the socket is well again
+    for (const FlowReport& report : reports) ledger_.apply(report, now);
+    if (!is_empty) is_stamped_ = reports.back().stamp_ns != 0;
+    read_.add(reports.size());
+  }
+  broken_.set(events_->broken());
+  return is_empty;
+}
+
+void Feed::list_if_due() {
+  const Clock::time_point now = Clock::now();
+  const bool is_resync = is_lossy_ && now - listed_ >= kResyncInterval;
+  if (!is_resync && !is_asked_ && now < list_due_) return;
+  if (is_resync) resyncs_.add(1);
+  is_asked_ = false;
+  const auto stale = list_and_delete(true);
+  if (!stale && !stop_ && !std::exchange(has_failed_, true))
+    log::warning("the figures of servers may be wrong: {}", stale.error().message);
+}
+
+void Feed::answer_requests() {
+  std::vector<Request> requests;
+  {
+    const std::lock_guard lock(mutex_);
+    requests.swap(requests_);
+  }
+  for (Request& request : requests) request.answer.set_value(list_and_delete(!request.dry_run));
+}
+
+void Feed::end_requests(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  ended_ = "conntrack is not heard: " + why;
+  for (Request& request : requests_) request.answer.set_value(fail(ended_));
+  requests_.clear();
+}
+
+// ---- listings -------------------------------------------------------------------
+
+Result<Feed::Stale> Feed::list_and_delete(bool deletes) {
+  auto stale = list();
+  listed_ = Clock::now();
+  list_due_ = listed_ + kListInterval;
+  if (deletes && stale && !stale->empty()) remove(*stale);
+  return stale;
+}
+
+Result<Feed::Stale> Feed::list() {
+  for (int i = 0; i < kListAttempts && !stop_; ++i) {
+    Stale stale;
+    const auto is_whole = list_once(stale);
+    if (!is_whole) return tl::unexpected(is_whole.error());
+    if (*is_whole) return stale;
+  }
+  return fail(stop_ ? "the engine stops" : "conntrack changes too fast to be listed");
+}
+
+// False: flows may be missing in it, so that it was for nothing.
+Result<bool> Feed::list_once(Stale& stale) {
+  if (drain()) is_lossy_ = false;  // what was lost will be listed
+  ledger_.begin_listing();
+  auto listing = netlink::FlowListing::begin(layout_);
+  Result<bool> has_more = true;
+  while (listing && has_more && *has_more && !stop_) {
+    has_more = listing->next();
+    const Clock::time_point now = Clock::now();
+    for (const FlowReport& flow : listing->flows()) {
+      ledger_.apply(flow, now);
+      if (auto found = find_stale(flow, why_stale_)) stale.push_back(std::move(*found));
+    }
+    drain();
+  }
+  const bool is_whole = listing && has_more && !*has_more && !listing->was_interrupted();
+  if (is_whole)
+    ledger_.end_listing(Clock::now());
+  else
+    ledger_.give_up_listing();
+  if (!listing) return tl::unexpected(listing.error());
+  if (!has_more) return tl::unexpected(has_more.error());
+  return is_whole;
+}
+
+void Feed::remove(const Stale& stale) {
+  std::size_t deleted = 0;
+  for (const StaleFlow& flow : stale) {
+    if (const auto gone = netlink::delete_flow(flow.tuple, flow_id(flow.key)); !gone) {
+      log::warning("{}", gone.error().message);
+      break;
+    }
+    if (++deleted % kDeletedAtOnce == 0) drain();
+  }
+  deleted_.add(deleted);
+  announce(stale, deleted);
+}
+
+}  // namespace nfsteer

@@ -1,0 +1,106 @@
+// The thread that hears of flows from conntrack.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "nfsteer/base/fd.hpp"
+#include "nfsteer/base/tally.hpp"
+#include "nfsteer/feedback.hpp"
+#include "nfsteer/netlink.hpp"
+
+namespace nfsteer {
+
+struct FeedCounts {
+  std::uint64_t flows = 0;     // that are known now
+  std::uint64_t events = 0;    // that were read
+  std::uint64_t overruns = 0;  // of the socket's buffer
+  std::uint64_t resyncs = 0;   // listings because of them
+  std::uint64_t deleted = 0;   // stale flows
+  std::uint64_t unknown = 0;   // reports of flows that were not known
+  std::uint64_t broken = 0;    // messages that were no events
+};
+
+// Keeps records and gauges by what conntrack tells, and deletes the flows that
+// should not be there any more. Lists all flows at its start, after a loss, every
+// kListInterval and when asked to. Where conntrack cannot be heard, which is
+// logged once, all figures stay as they are and nothing else is the worse for it.
+// Gauges and records outlive it. What is public is for the control thread.
+class Feed {
+ public:
+  static constexpr std::chrono::seconds kListInterval{30};
+
+  // `why_stale` is called by the thread of the feed. `buffer` is the socket's.
+  Feed(const MarkLayout& layout, Gauges& gauges, ServerRecords& records, WhyStale why_stale,
+       std::size_t buffer = netlink::ConntrackEvents::kBuffer);
+  ~Feed();  // stops
+
+  void start();
+  void stop();
+
+  // Servers have changed: look for stale flows at once. Does not wait.
+  void reconcile_soon();
+  // Looks for stale flows and, but in a dry run, deletes them. Waits for a listing,
+  // for kReconcileLimit at most.
+  Result<std::vector<StaleFlow>> reconcile(bool dry_run);
+
+  FeedCounts counts() const noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Stale = std::vector<StaleFlow>;
+  struct Request {
+    bool dry_run = false;
+    std::promise<Result<Stale>> answer;
+  };
+  static constexpr std::chrono::seconds kReconcileLimit{20};
+  static constexpr std::chrono::seconds kResyncInterval{1};  // at least between two listings
+
+  void run();
+  void serve();
+  bool may_pause();
+  void wait_for_events();
+  bool drain();
+  void list_if_due();
+  void answer_requests();
+  void end_requests(const std::string& why);
+  Result<Stale> list_and_delete(bool deletes);
+  Result<Stale> list();
+  Result<bool> list_once(Stale& stale);
+  void remove(const Stale& stale);
+  void wake() const noexcept;
+
+  const MarkLayout layout_;
+  const WhyStale why_stale_;
+  const std::size_t buffer_;
+  const Fd woken_;  // an eventfd
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> is_asked_{false};  // by reconcile_soon()
+  Tally flows_, read_, overruns_, resyncs_, deleted_, broken_;
+
+  std::mutex mutex_;
+  std::vector<Request> requests_;  // guarded by mutex_
+  std::string ended_;  // guarded by mutex_: what requests are told; empty: there is a thread
+
+  // The thread's own.
+  FlowLedger ledger_;
+  std::optional<netlink::ConntrackEvents> events_;
+  bool is_lossy_ = false;    // since the last listing
+  bool has_failed_ = false;  // and it was said
+  bool is_stamped_ = false;  // the last event was
+  bool is_busy_ = false;     // in the second before
+  std::uint64_t read_before_ = 0;
+  Clock::time_point second_begun_, listed_, list_due_;
+
+  std::thread thread_;
+};
+
+}  // namespace nfsteer

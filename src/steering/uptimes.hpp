@@ -1,0 +1,31 @@
+// Since when servers take flows, and how much of their weight they take until
+// they are warm.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "nfsteer/policy.hpp"
+
+namespace nfsteer {
+
+class Uptimes {
+ public:
+  // The servers of the snapshot that are up are so from now on, if they were not
+  // before. Those of the first snapshot count as warm: nobody knows better ones.
+  void enlist(const Snapshot& snapshot, Time now);
+  // To be called before what follows, with a clock that may be set back.
+  void advance(Time now);
+
+  // What of its weight the server takes at that time: 0 where it takes none;
+  // otherwise, in the group's slow start, linear from a tenth to 1.
+  double portion(const Group& group, const Server& server, Time now) const;
+  // Whether a server of the group is in its slow start.
+  bool is_starting(const Group& group, Time now) const;
+
+ private:
+  std::map<std::uint64_t, Time> since_;  // by identity; Time::min(): warm
+  bool is_first_ = true;
+};
+
+}  // namespace nfsteer

@@ -1,0 +1,172 @@
+// The feed with a real kernel, in a network namespace of the test's own.
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "../netlink/fresh_netns.hpp"
+#include "../netlink/loopback.hpp"
+#include "engine/feed.hpp"
+#include "nfsteer/base/log.hpp"
+#include "nfsteer/base/text.hpp"
+
+using namespace nfsteer;
+using namespace nfsteer::testing;
+
+namespace {
+
+constexpr MarkLayout kLayout{0xfff00000};
+
+// Flows to port 700N are server N's.
+constexpr const char* kMarking = R"(
+  table inet marking {
+    chain output {
+      type filter hook output priority 0;
+      ct mark != 0 accept
+      meta l4proto { tcp, udp } ct event set new,destroy,reply,protoinfo
+      th dport 7001 ct mark set 0x00100000
+      th dport 7002 ct mark set 0x00200000
+    }
+  }
+)";
+
+// A feed that holds server 2 to be gone.
+struct Station {
+  Gauges gauges;
+  ServerRecords records;
+  Feed feed;
+
+  explicit Station(std::size_t buffer = netlink::ConntrackEvents::kBuffer)
+      : feed(
+            kLayout, gauges, records,
+            [](ServerId id) -> std::optional<std::string> {
+              if (id == 2) return "its server web/b is gone";
+              return std::nullopt;
+            },
+            buffer) {
+    log::set_level(log::Level::Error);
+    feed.start();
+    require(feed.reconcile(true).has_value(), "the first listing");
+  }
+  std::uint64_t active(ServerId id) const { return records.read(id).active; }
+};
+
+void set_up() {
+  run("ip link set lo up && nft -f - 2>&1", kMarking);
+}
+
+void wait_until(const std::function<bool()>& holds, const char* what) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  require(holds(), what);
+}
+
+std::vector<Fd> open_many(int count, int type, std::uint16_t port) {
+  std::vector<Fd> sockets;
+  for (int i = 0; i < count; ++i) sockets.push_back(opened(AF_INET, type, port));
+  return sockets;
+}
+
+}  // namespace
+
+TEST_CASE("Feed: flows open, answer, fail, close; those of before are active") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    set_up();
+    const Fd server = listening(AF_INET, 7001);
+    const auto before = open_many(3, SOCK_STREAM, 7001);
+    Station station;
+    wait_until([&] { return station.active(1) == 3; }, "three of before");
+    auto now = open_many(5, SOCK_STREAM, 7001);
+    wait_until([&] { return station.active(1) == 8; }, "eight active");
+    wait_until([&] { return station.gauges[1].load() == 8; }, "eight in the gauge");
+    now.clear();
+    wait_until([&] { return station.active(1) == 3; }, "five closed");
+    wait_until([&] { return station.gauges[1].load() == 3; }, "three in the gauge");
+    const auto refused = open_many(2, SOCK_STREAM, 7002);
+    wait_until([&] { return station.records.read(2).failed == 2; }, "two refused");
+    const ServerFigures first = station.records.read(1), second = station.records.read(2);
+    const auto latency = first.latencies.summary();
+    require(latency.max_us < 1'000'000 && station.gauges[1].latency_us != 0, "a latency");
+    return format("{} {} {}, {} {}, {} unknown", first.total, first.failed, latency.samples,
+                  second.total, second.active, station.feed.counts().overruns);
+  });
+  if (result) CHECK(*result == "5 0 5, 2 0, 0 unknown");
+}
+
+TEST_CASE("Feed: an overrun is followed by a listing, and active flows are exact") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    set_up();
+    Station station(4'096);
+    std::vector<Fd> sockets;
+    for (int i = 0; i < 50 && station.feed.counts().overruns == 0; ++i) {
+      auto more = open_many(500, SOCK_DGRAM, 7001);
+      std::move(more.begin(), more.end(), std::back_inserter(sockets));
+    }
+    wait_until([&] { return station.feed.counts().resyncs > 0; }, "a resync");
+    wait_until([&] { return station.active(1) == sockets.size(); }, "all active");
+    const FeedCounts counts = station.feed.counts();
+    require(counts.overruns > 0, "an overrun");
+    require(station.records.read(1).total == sockets.size(), "all counted");
+    return "exact";
+  });
+  if (result) CHECK(*result == "exact");
+}
+
+TEST_CASE("Feed: stale UDP flows are told, then deleted") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    set_up();
+    const Fd first = bound(AF_INET, SOCK_DGRAM, 7001), second = bound(AF_INET, SOCK_DGRAM, 7002);
+    Station station;
+    const auto stay = open_many(4, SOCK_DGRAM, 7001), go = open_many(3, SOCK_DGRAM, 7002);
+    wait_until([&] { return station.active(1) == 4 && station.active(2) == 3; }, "all active");
+    const auto would = station.feed.reconcile(true);
+    require(would.has_value(), "a dry run");
+    std::string told = format("{} {} {}", would->size(), would->front().reason, station.active(2));
+    station.feed.reconcile_soon();
+    wait_until([&] { return station.active(2) == 0; }, "stale ones gone");
+    require(station.feed.reconcile(false)->empty(), "nothing is left");
+    return format("{}, {} deleted, {} stay", told, station.feed.counts().deleted,
+                  station.active(1));
+  });
+  if (result) CHECK(*result == "3 its server web/b is gone 3, 3 deleted, 4 stay");
+}
+
+TEST_CASE("Feed: where conntrack cannot be heard, all else goes on") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    if (::setresuid(65534, 65534, 65534) != 0) return "still root";
+    Gauges gauges;
+    ServerRecords records;
+    Feed feed(kLayout, gauges, records, [](ServerId) { return std::nullopt; });
+    log::set_level(log::Level::Error);
+    std::vector<std::string> told;
+    const auto ask = [&] {
+      const auto answer = feed.reconcile(true);
+      told.push_back(answer ? "an answer" : answer.error().message);
+    };
+    ask();
+    feed.start();
+    feed.reconcile_soon();
+    ask();
+    feed.stop();
+    ask();
+    return format("{}", join(told, "\n"));
+  });
+  if (!result) return;
+  const std::string refused =
+      "conntrack is not heard: listening to conntrack: CAP_NET_ADMIN is needed: run as root, or "
+      "give the service that capability";
+  CHECK(*result == format("conntrack is not heard yet\n{0}\n{0}", refused));
+}
+
+TEST_CASE("Feed: the end does not wait for anything") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    set_up();
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) {
+      const Station station;
+    }
+    const bool was_quick = std::chrono::steady_clock::now() - begin < std::chrono::seconds(4);
+    return was_quick ? "quick" : "slow";
+  });
+  if (result) CHECK(*result == "quick");
+}
