@@ -122,23 +122,27 @@ std::string latency(std::uint64_t us, const Latencies::Summary& summary) {
 
 std::string groups_text(const std::vector<GroupStatistics>& groups) {
   TextTable table({Column{"GROUP"}, Column{"ALGORITHM"}, Column{"REQUESTS", kRight},
-                   Column{"NO SERVER", kRight}, Column{"SERVER"}, Column{"ADDRESS"},
-                   Column{"STATE"}, Column{"WEIGHT", kRight}, Column{"SHARE", kRight},
-                   Column{"SELECTED", kRight}, Column{"ACTIVE", kRight}, Column{"FAILED", kRight},
-                   Column{"P50", kRight}, Column{"P99", kRight}});
-  for (const GroupStatistics& group : groups) {
-    std::vector<std::string> row = {group.name, group.algorithm, number(group.requests),
-                                    number(group.failed)};
+                   Column{"NO SERVER", kRight}, Column{"ACTIVE", kRight}, Column{"FAILED", kRight},
+                   Column{"CLIENTS", kRight}});
+  for (const GroupStatistics& group : groups)
+    table.add({group.name, group.algorithm, number(group.requests), number(group.failed),
+               number(group.traffic.active), number(group.traffic.failed),
+               group.affinity ? number(group.affinity->clients) : "-"});
+  return table.text();
+}
+
+std::string servers_text(const std::vector<GroupStatistics>& groups) {
+  TextTable table({Column{"SERVER"}, Column{"ADDRESS"}, Column{"STATE"}, Column{"WEIGHT", kRight},
+                   Column{"SHARE", kRight}, Column{"SELECTED", kRight}, Column{"ACTIVE", kRight},
+                   Column{"FAILED", kRight}, Column{"P50", kRight}, Column{"P99", kRight}});
+  for (const GroupStatistics& group : groups)
     for (const ServerStatistics& server : group.servers) {
-      row.insert(row.end(), {server.name, endpoint(server), server.state, number(server.weight),
-                             share(server, group), number(server.selected),
-                             number(server.traffic.active), number(server.traffic.failed),
-                             latency(server.traffic.latency_us.p50_us, server.traffic.latency_us),
-                             latency(server.traffic.latency_us.p99_us, server.traffic.latency_us)});
-      table.add(std::move(row));
-      row.assign(4, "");  // the group is named once
+      const Latencies::Summary& summary = server.traffic.latency_us;
+      table.add({format("{}/{}", group.name, server.name), endpoint(server), server.state,
+                 number(server.weight), share(server, group), number(server.selected),
+                 number(server.traffic.active), number(server.traffic.failed),
+                 latency(summary.p50_us, summary), latency(summary.p99_us, summary)});
     }
-  }
   return table.text();
 }
 
@@ -190,7 +194,8 @@ std::string schedules_text(const std::vector<ScheduleStatistics>& schedules) {
 std::string status_text(const Status& status) {
   std::string text = summary(status);
   const Statistics& counted = status.counted;
-  if (!counted.groups.empty()) text += '\n' + groups_text(counted.groups);
+  if (!counted.groups.empty())
+    text += '\n' + groups_text(counted.groups) + '\n' + servers_text(counted.groups);
   if (!counted.policies.empty()) text += '\n' + policies_text(counted.policies);
   if (!counted.tables.empty()) text += '\n' + tables_text(counted.tables);
   if (!counted.schedules.empty()) text += '\n' + schedules_text(counted.schedules);

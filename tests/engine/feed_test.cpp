@@ -1,8 +1,6 @@
 // The feed with a real kernel, in a network namespace of the test's own.
 #include <doctest/doctest.h>
 
-#include <functional>
-
 #include "../netlink/fresh_netns.hpp"
 #include "../netlink/loopback.hpp"
 #include "engine/feed.hpp"
@@ -52,13 +50,6 @@ struct Station {
 
 void set_up() {
   run("ip link set lo up && nft -f - 2>&1", kMarking);
-}
-
-void wait_until(const std::function<bool()>& holds, const char* what) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!holds() && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  require(holds(), what);
 }
 
 std::vector<Fd> open_many(int count, int type, std::uint16_t port) {

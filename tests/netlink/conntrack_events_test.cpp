@@ -102,6 +102,7 @@ TEST_CASE("ConntrackEvents: the flows of servers, and of their events those that
       std::string told = describe(wait_for(*events, 4));
       Fd(::accept(server.get(), nullptr, nullptr)).reset();  // and closed
       told += "\n" + describe(wait_for(*events, 1));
+      wait_until([] { return list().front().tcp_state == TcpState::TimeWait; }, "TIME_WAIT");
       require(delete_flows(kLayout.server(1), kLayout.mask).has_value(), "delete");
       told += "\n" + describe(wait_for(*events, 1)).substr(0, 24);
       opened(AF_INET, SOCK_STREAM, 7002);  // refused
@@ -141,7 +142,8 @@ TEST_CASE("ConntrackEvents: both families, tuples and keys") {
     to.sin6_family = AF_INET6;
     to.sin6_port = htons(7001);
     ::inet_pton(AF_INET6, "fd00::2", &to.sin6_addr);
-    ::sendto(six.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    const auto* address = reinterpret_cast<const sockaddr*>(&to);
+    wait_until([&] { return ::sendto(six.get(), "x", 1, 0, address, sizeof to) == 1; }, "a route");
     const auto reports = wait_for(*events, 2);
     require(reports.size() == 2, "two reports");
     for (const FlowReport& report : reports)

@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <chrono>
+#include <functional>
 #include <stdexcept>
-#include <utility>
+#include <thread>
 
 #include "nfsteer/base/fd.hpp"
 
@@ -37,6 +39,13 @@ class Loopback {
 
 inline void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
+}
+
+inline void wait_until(const std::function<bool()>& holds, const char* what) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  require(holds(), what);
 }
 
 inline Fd bound(int family, int type, std::uint16_t port) {
