@@ -69,12 +69,25 @@ struct alignas(16) Gauge {
   }
 };
 
-// What all servers of a group and family share: the place in the order of a
-// balancer that goes round, and the sum of their gauges. Outlives snapshots, so
-// that the order goes on over a reload. Shared by all workers.
-struct alignas(64) PoolState {
-  std::atomic<std::uint64_t> ticket{0};
-  Gauge sum;  // without latency
+// The place in the order of a balancer that goes round: tickets 0, 1, 2 ... over all
+// workers. A plain value in memory that may be shared with other processes.
+struct alignas(64) Ticket {
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<std::uint64_t> owner{0};  // whose it is, where it is one of many; 0: nobody's
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// What all servers of a group and family share: the order, and the sum of their
+// gauges. Outlives snapshots, so that the order goes on over a reload. Shared by
+// all workers.
+struct PoolState {
+  Ticket own;
+  Ticket* ticket = &own;
+  alignas(64) Gauge sum;  // without latency
+
+  // Goes on with the ticket of that owner among `kept`, zeros at first, while there
+  // is room. One thread, before the first choice.
+  void keep_ticket(std::span<Ticket> kept, std::uint64_t owner) noexcept;
 };
 
 // The gauges of all servers. Outlives snapshots; any thread.

@@ -195,6 +195,7 @@ struct GroupStates {
   std::map<std::string, std::unique_ptr<GroupState>> groups;  // by name
   Gauges gauges;
   std::map<ServerId, std::uint64_t> identities;  // of the servers that the gauges are of
+  std::span<Ticket> kept_tickets;  // for pools; those for which there is none have their own
 };
 
 // A compiled configuration. Never changed after compile(); shared by all

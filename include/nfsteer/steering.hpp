@@ -228,8 +228,9 @@ class Uptimes;
 class Steering {
  public:
   // For `deciders` threads. No policy, no table: every flow is accepted as it is,
-  // until apply().
-  explicit Steering(std::size_t deciders);
+  // until apply(). `kept_tickets`, all zero at first, outlives the Steering: with it
+  // another one, also of a later process, goes on in the order of balancers.
+  explicit Steering(std::size_t deciders, std::span<Ticket> kept_tickets = {});
   ~Steering();
 
   // Compiles the configuration and puts it in force. What is wrong with it, and

@@ -41,9 +41,9 @@ class Engine final : public Control {
  public:
   Engine(const Config& config, const Seat& seat)
       : seat_(seat),
-        steering_(seat.queues.size()),
+        steering_(seat.queues.size(), seat.tickets),
         feed_(config.engine.mark, steering_.gauges(), steering_.records(),
-              [this](ServerId id) { return server_names_.why_gone(id); }),
+              [this](ServerId id) { return server_names_.why_stale(id); }),
         interface_monitor_(watch_interfaces()) {
     const KnownIds known = known_ids(config.engine.mark, seat);
     const auto problems = steering_.apply(config, known);

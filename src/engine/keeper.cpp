@@ -35,15 +35,28 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// So many groups, of each family, go on in order in the next engine.
+constexpr std::size_t kTicketsMax = 2 * 1'024;
+
+// Zeros that are shared with every engine.
+template <typename T>
+Result<std::span<T>> share(std::size_t count) {
+  void* pages =
+      ::mmap(nullptr, sizeof(T) * count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return fail(std::strerror(errno));
+  return std::span(new (pages) T[count]{}, count);
+}
+
 Result<Seat> take_seat(const Config& config, const RunOptions& options) {
   Seat seat;
   const EngineConfig& engine = config.engine;
   using Answered = std::atomic<std::uint32_t>;
   static_assert(Answered::is_always_lock_free, "shared between processes");
-  void* page = ::mmap(nullptr, sizeof(Answered) * engine.queue_count, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return fail(std::strerror(errno));
-  auto* answered = static_cast<Answered*>(page);
+  const auto answered = share<Answered>(engine.queue_count);
+  const auto tickets = share<Ticket>(kTicketsMax);
+  if (!answered || !tickets)
+    return fail(answered ? tickets.error().message : answered.error().message);
+  seat.tickets = *tickets;
   // A queue that was opened and is closed again drops what came meanwhile: all
   // that may fail comes first.
   auto lock = lock_namespace();
@@ -56,7 +69,7 @@ Result<Seat> take_seat(const Config& config, const RunOptions& options) {
     const auto number = static_cast<std::uint16_t>(engine.queue_first + i);
     auto socket = netlink::open_queue(number, engine);
     if (!socket) return tl::unexpected(std::move(socket.error()));
-    seat.queues.push_back({number, std::move(*socket), new (&answered[i]) Answered(0)});
+    seat.queues.push_back({number, std::move(*socket), &(*answered)[i]});
   }
   return seat;
 }

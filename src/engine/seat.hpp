@@ -24,8 +24,9 @@ struct QueueSeat {
 struct Seat {
   Fd lock;  // of the network namespace
   std::vector<QueueSeat> queues;
-  Fd control;                // listening
-  std::uint64_t starts = 0;  // engines so far, the current one included
+  std::span<Ticket> tickets;  // of groups, in pages shared with every engine
+  Fd control;                 // listening
+  std::uint64_t starts = 0;   // engines so far, the current one included
   // Engines died at once, again and again: perhaps of a packet. Packets that
   // the last one left unanswered get on_bad_packet instead of another try.
   bool distrust_abandoned = false;

@@ -6,22 +6,22 @@ namespace nfsteer {
 
 void ServerNames::set(const Snapshot& snapshot, const KnownIds& known) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [identity, id] : known.servers) names_[id] = identity.name;
-  present_.clear();
-  for (const Server* server : snapshot.servers) {
+  for (const auto& [identity, id] : known.servers) servers_[id].name = identity.name;
+  for (auto& [id, server] : servers_) server.problem = "is gone";
+  for (const nfsteer::Server* server : snapshot.servers) {
     if (!server) continue;
     const Group& group = snapshot.groups[snapshot.server_groups[server->id]];
-    names_[server->id] = format("{}/{}", group.name, server->name);
-    present_.insert(server->id);
+    const bool maintained = server->state == ServerState::Maintenance;
+    servers_[server->id] = {format("{}/{}", group.name, server->name),
+                            maintained ? "is in maintenance" : nullptr};
   }
 }
 
-std::optional<std::string> ServerNames::why_gone(ServerId id) const {
+std::optional<std::string> ServerNames::why_stale(ServerId id) const {
   const std::lock_guard lock(mutex_);
-  if (present_.contains(id)) return std::nullopt;
-  const auto name = names_.find(id);
-  if (name == names_.end()) return "its server is gone";
-  return format("its server {} is gone", name->second);
+  const auto found = servers_.find(id);
+  if (found == servers_.end() || !found->second.problem) return std::nullopt;
+  return format("its server {} {}", found->second.name, found->second.problem);
 }
 
 }  // namespace nfsteer

@@ -1,10 +1,10 @@
-// Which servers there are, and were, for threads that have no snapshot.
+// Which servers flows may go to, and which not any more, for threads that have no
+// snapshot.
 #pragma once
 
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "nfsteer/policy.hpp"
@@ -18,13 +18,17 @@ class ServerNames {
   // earlier calls are gone.
   void set(const Snapshot& snapshot, const KnownIds& known);
 
-  // "its server web/a is gone"; nullopt where it is there.
-  std::optional<std::string> why_gone(ServerId id) const;
+  // "its server web/a is gone", or is in maintenance; nullopt where flows may go there,
+  // and of ids that were never a server's: somebody else may use the mark's bits.
+  std::optional<std::string> why_stale(ServerId id) const;
 
  private:
+  struct Server {
+    std::string name;
+    const char* problem = nullptr;  // none: flows may go there
+  };
   mutable std::mutex mutex_;
-  std::map<ServerId, std::string> names_;  // also of those that are gone
-  std::set<ServerId> present_;
+  std::map<ServerId, Server> servers_;
 };
 
 }  // namespace nfsteer

@@ -29,7 +29,11 @@ TupleParts parts_hashed(const GroupConfig& config) {
 
 Group compile_group(const GroupConfig& config, const Ids& ids, GroupStates& states) {
   auto& state = states.groups[config.name];
-  if (!state) state = std::make_unique<GroupState>();
+  if (!state) {
+    state = std::make_unique<GroupState>();
+    state->v4.keep_ticket(states.kept_tickets, hash_of({config.name, Address::v4(0), {}}));
+    state->v6.keep_ticket(states.kept_tickets, hash_of({config.name, Address::v6(0, 0), {}}));
+  }
   if (!config.affinity)
     state->affinity.reset();
   else if (!state->affinity || state->affinity->config() != *config.affinity)

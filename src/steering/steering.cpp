@@ -29,12 +29,13 @@ std::unique_ptr<const World> first_world(std::size_t deciders, GroupStates& stat
 
 }  // namespace
 
-Steering::Steering(std::size_t deciders)
+Steering::Steering(std::size_t deciders, std::span<Ticket> kept_tickets)
     : worlds_(first_world(deciders, states_), deciders),
       carried_(std::make_unique<Totals>(snapshot())),
       baseline_(std::make_unique<Totals>(snapshot())),
       uptimes_(std::make_unique<Uptimes>()),
       now_(std::chrono::system_clock::now()) {
+  states_.kept_tickets = kept_tickets;
   for (std::size_t i = 0; i < deciders; ++i)
     deciders_.push_back(std::make_unique<Decider>(worlds_, i));
 }

@@ -41,11 +41,13 @@ inline void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
 }
 
+// `holds` is asked until it is true once.
 inline void wait_until(const std::function<bool()>& holds, const char* what) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!holds() && std::chrono::steady_clock::now() < end)
+  while (!holds()) {
+    require(std::chrono::steady_clock::now() < end, what);
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  require(holds(), what);
+  }
 }
 
 inline Fd bound(int family, int type, std::uint16_t port) {

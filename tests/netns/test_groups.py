@@ -176,6 +176,14 @@ def test_bytes_are_those_of_iperf3(lab, steer):
     assert counted["bytes"] - headers == pytest.approx(received, rel=0.01)
 
 
+def test_round_robin_goes_on_after_a_crash(lab, steer):
+    engine = steer(rules(servers=THREE))
+    seen = [tcp_ask(lab.client, VIP4, 80).server for _ in range(4)]
+    engine.kill_engine()
+    seen += [tcp_ask(lab.client, VIP4, 80).server for _ in range(3)]
+    assert seen == ["web1", "web2", "web3", "web1", "web2", "web3", "web1"]
+
+
 def test_restart_with_many_open_connections(lab, steer):
     engine = steer(rules(servers=THREE))
     with contextlib.ExitStack() as stack:
@@ -210,19 +218,60 @@ def test_a_sender_that_never_stops_leaves_a_server_that_is_gone(lab, steer):
 
 
 def test_stale_flows_are_listed_before_they_are_deleted(lab, steer):
-    engine = steer(rules(servers=server("web1")))
+    engine = steer(rules(servers=server("web1") + server("web2")))
+    web1, web2 = engine.figures("id").values()
+    engine.restart(rules(servers=server("web1")))
     with contextlib.closing(UdpSender(lab.client, VIP4, 80)) as sender:
         sender.ask()
-        assert engine.command("flush", "stale").stdout == "0 flows deleted\n"
-        # As if its server had been taken away: no server has this id.
-        lab.router.run("conntrack", "-U", "-p", "udp", "-d", VIP4, "-m", "0x7fb00000/0xfff00000")
+
+        def mark_as(number):
+            lab.router.run("conntrack", "-U", "-p", "udp", "-d", VIP4,
+                           "-m", f"{number << 20:#x}/0xfff00000")
+        for not_stale in (web1, 0x7fb):  # there it goes; no server of ours ever was that
+            mark_as(not_stale)
+            assert engine.command("flush", "stale").stdout == "0 flows deleted\n"
+        mark_as(web2)
         dry = engine.command("flush", "stale", "--dry-run").stdout
-        assert "its server is gone" in dry and dry.endswith("1 flow would be deleted\n")
+        assert "its server web/web2 is gone" in dry and dry.endswith("1 flow would be deleted\n")
         assert lab.conntrack("-d", VIP4)
         assert engine.command("flush", "stale").stdout == dry.replace("would be ", "")
         assert not lab.conntrack("-d", VIP4)
         assert sender.ask().server == "web1"
         assert engine.status()["conntrack"]["deleted"] == 1
+
+
+def test_maintenance_moves_udp(lab, steer):
+    both = server("web1") + server("web2")
+    engine = steer(rules(servers=both))
+    with contextlib.closing(UdpSender(lab.client, VIP4, 80)) as sender:
+        assert sender.ask().server == "web1"
+        engine.restart(rules(servers=server("web1", 'state = "maintenance"') + server("web2")))
+        wait_until(lambda: sender.ask().server == "web2", 40, "the flow has moved")
+        assert "its server web/web1 is in maintenance" in engine.log
+
+
+def test_counts_agree_under_all_names(lab, steer):
+    """What came in is what went out, whoever counted it."""
+    engine = steer(rules(servers=THREE, more="""
+        [[policy]]
+        name = "some"
+        match = { saddr = "10.1.0.16/28" }
+        group = "web"
+    """))
+    udp_flows(lab.client, VIP4, 80, 1000)
+    for _ in range(20):
+        tcp_ask(lab.client, VIP4, 80)
+    status = wait_until(lambda: (now := engine.status())["traffic"]["total"] == 1020 and now)
+    group, = status["groups"]
+    routes = sum(route["packets"] for table in status["tables"] for route in table["used"])
+    assert engine.total("received") == engine.total("accepted") == 1020
+    assert group["requests"] == group["selected"] == 1020 and group["failed"] == 0
+    assert sum(each["selected"] for each in group["servers"]) == 1020
+    assert status["policies"][0]["packets"] + routes == 1020
+    assert group["traffic"]["total"] == sum(each["total"] for each in group["servers"]) == 1020
+    assert status["cache"]["misses"] == 1020
+    for each in group["servers"]:
+        assert each["selected"] == each["total"] and each["failed"] == 0
 
 
 def test_foreign_flows_are_not_ours(lab, steer):

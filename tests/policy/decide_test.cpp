@@ -289,10 +289,10 @@ TEST_CASE("decide: Peek tells what Take does, and moves nothing") {
   const Flow each = flow("tcp", "192.0.2.7", 1, "10.9.9.9", 8080);
   std::string servers;
   for (int i = 0; i < 6; ++i) {
-    const std::uint64_t before = states.groups.at("web")->v4.ticket;
+    const std::uint64_t before = states.groups.at("web")->v4.ticket->next;
     const Decision told = decide(*snapshot, situation, each, Turn::Peek);
     CHECK(decide(*snapshot, situation, each, Turn::Peek) == told);
-    CHECK(states.groups.at("web")->v4.ticket == before);
+    CHECK(states.groups.at("web")->v4.ticket->next == before);
     CHECK(decide(*snapshot, situation, each) == told);
     servers += snapshot->servers[told.server]->name + " ";
   }
@@ -340,8 +340,8 @@ TEST_CASE("compile: ids in the order of the file, indexes by priority, cursors k
 
   testing::decide(*snapshot, flow("tcp", "192.0.2.7", 1, "10.9.9.9", 8080));
   compile(config, states);
-  CHECK(states.groups.at("web")->v4.ticket == 1);
-  CHECK(states.groups.at("web")->v6.ticket == 0);
+  CHECK(states.groups.at("web")->v4.ticket->next == 1);
+  CHECK(states.groups.at("web")->v6.ticket->next == 0);
 }
 
 TEST_CASE("compile: a server keeps its id, and no other gets one that flows carry") {
