@@ -77,13 +77,11 @@ struct alignas(64) Ticket {
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// What all servers of a group and family share: the order, and the sum of their
-// gauges. Outlives snapshots, so that the order goes on over a reload. Shared by
-// all workers.
+// What all servers of a group and family share. Outlives snapshots, so that the
+// order goes on over a reload. Shared by all workers.
 struct PoolState {
   Ticket own;
   Ticket* ticket = &own;
-  alignas(64) Gauge sum;  // without latency
 
   // Goes on with the ticket of that owner among `kept`, zeros at first, while there
   // is room. One thread, before the first choice.
@@ -97,17 +95,15 @@ class Gauges {
   const Gauge& operator[](ServerId id) const noexcept { return all_[id]; }
 
   // The server has a flow more; so many less (or, negative, more that nobody assigned).
-  void assign(ServerId id) noexcept;
-  void settle(ServerId id, std::int32_t flows = 1) noexcept;
-
-  // From now on the id is that of a server of this pool. `is_new`: another had it before.
-  void enlist(ServerId id, PoolState& pool, bool is_new) noexcept;
+  void assign(ServerId id) noexcept { all_[id].assigned.fetch_add(1, std::memory_order_relaxed); }
+  void settle(ServerId id, std::int32_t flows = 1) noexcept {
+    all_[id].settled.fetch_add(static_cast<std::uint32_t>(flows), std::memory_order_relaxed);
+  }
+  // From now on the id is another server's.
+  void renew(ServerId id) noexcept;
 
  private:
-  static constexpr std::size_t kIds = std::size_t{1} << 16;
-  std::unique_ptr<Gauge[]> all_ = std::make_unique<Gauge[]>(kIds);
-  std::unique_ptr<std::atomic<PoolState*>[]> pools_ =
-      std::make_unique<std::atomic<PoolState*>[]>(kIds);
+  std::unique_ptr<Gauge[]> all_ = std::make_unique<Gauge[]>(std::size_t{1} << 16);
 };
 
 // ---- balancers ------------------------------------------------------------------
@@ -175,11 +171,11 @@ const Algorithm* find_algorithm(std::string_view name) noexcept;
 struct AffinityConfig {
   std::uint8_t v4_bits = 32, v6_bits = 64;  // what of the source is a client
   std::uint32_t timeout_s = 30 * 60;        // after its last new flow
-  std::uint32_t max = 200'000;              // clients
+  std::uint32_t max = 200'000;              // clients, of each family
 
   friend bool operator==(const AffinityConfig&, const AffinityConfig&) = default;
 };
-inline constexpr std::uint32_t kAffinityMax = 16u << 20;
+inline constexpr std::uint32_t kAffinityMin = 8, kAffinityMax = 16u << 20;
 
 // Which server a client goes to: a table of fixed size, shared by all workers,
 // eight-way set-associative. Of a full set the client that was quiet for longest
@@ -282,9 +278,7 @@ struct Lineup {
 
     // Whether choose() would find anybody.
     bool is_usable() const noexcept;
-    // Whether servers have limits, so that is_usable() may change at any time.
-    bool is_limited() const noexcept { return is_limited_; }
-    // Whether that server may take a flow now.
+    // Whether that server may take a flow now, and no server that comes before it may.
     bool takes(ServerId server) const noexcept;
     // The server for a flow: of the first tier where one may take it, by the
     // tier's balancer. Where that one has all the connections that it may have,
@@ -298,6 +292,8 @@ struct Lineup {
 
    private:
     bool is_open(const Tier& tier, std::size_t member) const noexcept;
+    bool is_open(const Tier& tier) const noexcept;
+    const Tier* first_open() const noexcept;
     std::optional<ServerId> choose_open(const Tier& tier, std::uint64_t hash) const noexcept;
 
     struct Place {
@@ -307,7 +303,6 @@ struct Lineup {
     std::vector<Tier> tiers_;    // the first is asked first; each has a member with a portion
     std::vector<Place> places_;  // of all members, by server
     const Gauges* gauges_ = nullptr;
-    bool is_limited_ = false;
   };
 
   Side v4, v6;

@@ -124,7 +124,7 @@ struct Latencies {
 struct ServerFigures {
   std::uint64_t active = 0;  // flows now
   std::uint64_t total = 0;   // flows ever
-  std::uint64_t failed = 0;  // refused, or never answered
+  std::uint64_t failed = 0;  // of these: refused, or never answered
   Volume volume;             // of flows that ended, and of others up to the last listing
   std::uint64_t last_s = 0;  // when the last flow began, by the clock of seconds; 0: none
   Latencies latencies;       // from a flow's first packet to the first reply
@@ -169,18 +169,26 @@ class ServerRecords {
 //
 // A flow is active from New until a FIN or RST is seen or its entry is gone. It
 // failed when its entry goes before any reply, or when it is TCP and has no
-// reply after 5 s; then it stays active, as its client still tries. Its latency
-// is the time from New to the first reply, by the kernel's stamps where both
-// reports have one, and the clock of reception does not contradict.
+// reply after 5 s; then it stays active, as its client still tries. For its
+// server's gauge, not for the figures, a failure is a latency of twice that which is
+// known, of 5 s at most, and where none is known.
+//
+// A flow's latency is the time from New to the first reply, by the kernel's stamps
+// where both reports have one. But New is stamped before the flow waits for us in
+// the queue, and reported after. So it is at most the time between the receptions
+// and 2 ms, within which reports are read as a rule. It is exact if the flow did
+// not wait; else too long by the wait, but by no more than those 2 ms and as much
+// as the reply was read late. It is too short only if New was read later than 2 ms
+// after it was reported, by what it was later.
 //
 // Reports get lost when the socket's buffer overflows. Then, at the start and
 // now and then, a listing of all entries goes between begin_listing() and
 // end_listing(), mingled with newer reports: a flow that is listed but not known
 // is taken up, one that is known but not listed is over. Flows of the first
-// listing are of an earlier time: active, but neither they nor what they had
-// transferred is counted. Reports of flows that are not known are passed over,
-// and counted: such are the hidden entries by which conntrack resolves clashes,
-// and what was lost the next listing brings.
+// listing are of an earlier time: active, but neither they, nor their failure, nor
+// what they had transferred is counted. Reports of flows that are not known are
+// passed over, and counted: such are the hidden entries by which conntrack resolves
+// clashes, and what was lost the next listing brings.
 //
 // A gauge's load is to be the active flows and those on their way: assigned, but
 // not reported yet. New changes no gauge, as the flow was on its way before; an
@@ -205,8 +213,8 @@ class FlowLedger {
   // What time brings about; to be called a few times a second.
   void tick(Instant now);
 
-  // Reports were lost, the last of them before `now`: what later ones say of older
-  // flows is no measure of their latency.
+  // Reports were lost, the last of them before `now`: what is read from now on of
+  // flows of before is no measure of their latency.
   void lose(Instant now) noexcept { lost_ = now; }
 
   // To be called before the listing is asked for, and with all reports of before
@@ -252,7 +260,7 @@ class FlowLedger {
   void open(const FlowReport& report, Instant now);
   void take_listed(const FlowReport& report, Instant now);
   void update(Flow& flow, const FlowReport& report, Instant now);
-  void destroy(Flows::iterator found, const FlowReport& report);
+  void destroy(Flows::iterator found, const FlowReport& report, Instant now);
   void drop(Flows::iterator found);
   void pass_over(const FlowReport& report);
   bool is_another(const Flow& flow, const FlowReport& report) const noexcept;
@@ -262,9 +270,10 @@ class FlowLedger {
   void count(Flow& flow, Instant now);
   void activate(Flow& flow);
   void end(Flow& flow, State state);
-  void fail(Flow& flow);
+  void fail(Flow& flow, Instant now);
   void add_volume(Flow& flow, const FlowReport& report);
   void add_latency(const Flow& flow, const FlowReport& report, Instant now);
+  void sample(ServerId id, std::uint32_t latency_us, Instant now);
   void fail_unanswered(Instant now);
   void correct_gauges();
   void correct_gauge(ServerId id);

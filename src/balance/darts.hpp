@@ -20,9 +20,12 @@
 namespace nfsteer {
 
 // Gives the slots that are open to members with a portion, in the ratio of their
-// shares. Nobody gets back the slot that is his, unless he is the only one.
+// shares. Nobody gets back the slot that is his, unless he is the only one: where one
+// has nearly all of the share his slots would be hit late, so those that are nobody's
+// after some 16 darts for each slot go by plain rendezvous hashing. Slots that nobody
+// had, kNobody, wait for a dart. Returns how many darts were thrown.
 // REQUIRES: open.size() == slots.size(); a member has a portion
-void throw_darts(std::span<const Member> members, std::uint64_t seed, const std::vector<bool>& open,
-                 Slots& slots);
+std::uint64_t throw_darts(std::span<const Member> members, std::uint64_t seed,
+                          const std::vector<bool>& open, Slots& slots);
 
 }  // namespace nfsteer

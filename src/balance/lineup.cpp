@@ -34,8 +34,6 @@ Lineup::Side::Side(const Group& group, const Pool& pool, const Gauges& gauges, s
     if (!takes_any(tier)) continue;
     if (std::all_of(tier.limits.begin(), tier.limits.end(), [](auto limit) { return limit == 0; }))
       tier.limits.clear();
-    else
-      is_limited_ = true;
     tier.balancer = find_algorithm(group.algorithm)
                         ->make({tier.members, *pool.state, gauges, seed, group.factor});
     for (std::size_t m = 0; m < tier.members.size(); ++m)
@@ -53,28 +51,36 @@ bool Lineup::Side::is_open(const Tier& tier, std::size_t member) const noexcept 
   return (*gauges_)[id].load() < tier.limits[member];
 }
 
-bool Lineup::Side::is_usable() const noexcept {
-  for (const Tier& tier : tiers_) {
-    if (tier.limits.empty()) return true;
-    for (std::size_t i = 0; i < tier.members.size(); ++i)
-      if (is_open(tier, i)) return true;
-  }
+bool Lineup::Side::is_open(const Tier& tier) const noexcept {
+  if (tier.limits.empty()) return true;
+  for (std::size_t i = 0; i < tier.members.size(); ++i)
+    if (is_open(tier, i)) return true;
   return false;
+}
+
+const Lineup::Tier* Lineup::Side::first_open() const noexcept {
+  const auto found =
+      std::ranges::find_if(tiers_, [this](const Tier& tier) { return is_open(tier); });
+  return found == tiers_.end() ? nullptr : &*found;
+}
+
+bool Lineup::Side::is_usable() const noexcept {
+  return first_open() != nullptr;
 }
 
 bool Lineup::Side::takes(ServerId server) const noexcept {
   const auto place = std::ranges::lower_bound(places_, server, {}, &Place::server);
-  return place != places_.end() && place->server == server &&
-         is_open(tiers_[place->tier], place->member);
+  if (place == places_.end() || place->server != server) return false;
+  const Tier& tier = tiers_[place->tier];
+  return is_open(tier, place->member) && first_open() == &tier;
 }
 
+// Only the balancer that chooses is asked: one that is asked moves the order on.
 std::optional<ServerId> Lineup::Side::choose(const Pick& pick) const noexcept {
-  for (const Tier& tier : tiers_) {
-    const std::size_t first = tier.balancer->pick(pick);
-    if (is_open(tier, first)) return tier.members[first].id;
-    if (const auto other = choose_open(tier, pick.hash)) return other;
-  }
-  return std::nullopt;
+  const Tier* tier = first_open();
+  if (!tier) return std::nullopt;
+  const std::size_t chosen = tier->balancer->pick(pick);
+  return is_open(*tier, chosen) ? tier->members[chosen].id : choose_open(*tier, pick.hash);
 }
 
 ServerId Lineup::Side::choose_beyond(const Pick& pick) const noexcept {

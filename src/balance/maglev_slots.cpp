@@ -19,7 +19,6 @@ namespace nfsteer {
 namespace {
 
 constexpr std::uint32_t kSlots = 65'537;  // prime
-constexpr std::uint16_t kFree = 0xffff;
 
 // A server's order of the slots: each of them once, as their number is prime.
 class Steps {
@@ -65,11 +64,11 @@ Slots populate(std::span<const Member> members, std::uint64_t seed) {
   for (std::size_t i = 0; i < order.size(); ++i)
     players.push_back({{members[order[i]].identity, seed}, due[i], order[i]});
 
-  Slots slots(kSlots, kFree);
+  Slots slots(kSlots, kNobody);
   while (!players.empty()) {
     for (Player& player : players) {
       std::uint32_t slot = player.steps.next();
-      while (slots[slot] != kFree) slot = player.steps.next();
+      while (slots[slot] != kNobody) slot = player.steps.next();
       slots[slot] = player.member;
       --player.due;
     }

@@ -9,7 +9,6 @@ namespace nfsteer {
 
 std::unique_ptr<const Balancer> make_rendezvous(const Roster& roster) {
   constexpr std::size_t kSlots = 65'536;
-  constexpr std::uint16_t kNobody = 0xffff;
   Slots slots(kSlots, kNobody);
   throw_darts(roster.members, roster.seed, std::vector<bool>(kSlots, true), slots);
   return std::make_unique<SlotBalancer>(std::move(slots));

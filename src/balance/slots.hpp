@@ -12,6 +12,7 @@ namespace nfsteer {
 
 // Who gets the hashes of each slot: indexes in Roster::members.
 using Slots = std::vector<std::uint16_t>;
+inline constexpr std::uint16_t kNobody = 0xffff;
 
 // The slot of a hash, of so many: 2^32 at most. All are equally likely.
 inline std::size_t slot_of(std::uint64_t hash, std::size_t slots) noexcept {

@@ -25,15 +25,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The ids that flows may carry: of the servers in the kernel's table, and of
-// those that were there before. Between two engines of one keeper no server is
-// new, as long as nobody took the table away.
-KnownIds known_ids(const MarkLayout& layout, const Seat& seat) {
-  KnownIds known{netlink::installed_servers(layout), {}};
-  if (seat.starts > 1 && !known.servers.empty()) return known;
+// How many flows there are already, by the id that they carry.
+using FlowCounts = std::map<ServerId, std::uint64_t>;
+
+FlowCounts count_flows(const MarkLayout& layout) {
+  FlowCounts counts;
   if (const auto flows = netlink::count_flows(layout.mask))
     for (const auto& [mark, count] : *flows)
-      known.in_use.insert(static_cast<ServerId>(mark >> layout.shift()));
+      counts[static_cast<ServerId>(mark >> layout.shift())] = count;
+  return counts;
+}
+
+// The ids that flows may carry: of the servers in the kernel's table, and of
+// those that were there before.
+KnownIds known_ids(const MarkLayout& layout, const FlowCounts& flows) {
+  KnownIds known{netlink::installed_servers(layout), {}};
+  for (const auto& [id, count] : flows) known.in_use.insert(id);
   return known;
 }
 
@@ -45,9 +52,11 @@ class Engine final : public Control {
         feed_(config.engine.mark, steering_.gauges(), steering_.records(),
               [this](ServerId id) { return server_names_.why_stale(id); }),
         interface_monitor_(watch_interfaces()) {
-    const KnownIds known = known_ids(config.engine.mark, seat);
+    const FlowCounts flows = count_flows(config.engine.mark);
+    const KnownIds known = known_ids(config.engine.mark, flows);
     const auto problems = steering_.apply(config, known);
     server_names_.set(snapshot(), known);
+    take_over(flows);
     if (!problems.empty()) wrong_ = problems.front().message;
     read_interfaces();
     read_clock();
@@ -154,6 +163,7 @@ class Engine final : public Control {
   void flush_stats() override {
     steering_.reset_statistics();
     baseline_ = describe_queues(workers_);
+    feed_baseline_ = feed_.counts();
   }
 
   Result<FlushedFlows> flush_flows(const std::optional<std::string>& group,
@@ -181,6 +191,26 @@ class Engine final : public Control {
   }
 
  private:
+  // What flows there are from before: servers have as much to do as they have, and
+  // clients stay where they are. The feed corrects what is not so any more.
+  void take_over(const FlowCounts& flows) {
+    bool has_affinity = false;
+    for (const Group& group : snapshot().groups) has_affinity |= group.affinity != nullptr;
+    for (const auto& [id, count] : flows)
+      if (find_server(id)) steering_.gauges().settle(id, -static_cast<std::int32_t>(count));
+    if (has_affinity && !flows.empty()) take_over_clients();
+  }
+
+  void take_over_clients() {
+    auto listing = netlink::FlowListing::begin(snapshot().engine.mark);
+    while (listing && listing->next().value_or(false))
+      for (const FlowReport& flow : listing->flows()) {
+        if (!find_server(flow.server)) continue;
+        const Group& group = snapshot().groups[snapshot().server_groups[flow.server]];
+        if (group.affinity) group.affinity->keep(flow.tuple.source, flow.server, seconds());
+      }
+  }
+
   // The groups that the question is about, each with each prefix.
   Result<std::vector<std::pair<const Group*, Prefix>>> read(
       const AffinityQuestion& question) const {
@@ -210,12 +240,12 @@ class Engine final : public Control {
     return {.entries = usage.entries,
             .max = usage.max,
             .flows = counts.flows,
-            .events = counts.events,
-            .overruns = counts.overruns,
-            .resyncs = counts.resyncs,
-            .unknown = counts.unknown,
-            .broken = counts.broken,
-            .deleted = counts.deleted};
+            .events = counts.events - feed_baseline_.events,
+            .overruns = counts.overruns - feed_baseline_.overruns,
+            .resyncs = counts.resyncs - feed_baseline_.resyncs,
+            .unknown = counts.unknown - feed_baseline_.unknown,
+            .broken = counts.broken - feed_baseline_.broken,
+            .deleted = counts.deleted - feed_baseline_.deleted};
   }
 
   const Server* find_server(ServerId id) const {
@@ -278,6 +308,7 @@ class Engine final : public Control {
   Workers workers_;
   std::string wrong_;                  // with the configuration
   std::vector<QueueStatus> baseline_;  // what flush_stats() has set aside
+  FeedCounts feed_baseline_;           // the same of the feed
   std::string state_;
   const Clock::time_point started_ = Clock::now();
 };

@@ -74,23 +74,20 @@ void Feed::wake() const noexcept {
   ::eventfd_write(woken_.get(), 1);
 }
 
-void Feed::reconcile_soon() {
-  is_asked_ = true;
-  wake();
-}
-
 Result<Feed::Stale> Feed::reconcile(bool dry_run) {
-  std::future<Result<Stale>> answer;
+  Request request;
+  request.dry_run = dry_run;
+  auto answer = request.answer.get_future();
+  const auto cancelled = request.cancelled;
   {
     const std::lock_guard lock(mutex_);
     if (!ended_.empty()) return fail(ended_);
-    requests_.push_back({dry_run, {}});
-    answer = requests_.back().answer.get_future();
+    requests_.push_back(std::move(request));
   }
   wake();
-  if (answer.wait_for(kReconcileLimit) != std::future_status::ready)
-    return fail(format("conntrack was not listed within {} s", kReconcileLimit.count()));
-  return answer.get();
+  if (answer.wait_for(kReconcileLimit) == std::future_status::ready) return answer.get();
+  *cancelled = true;
+  return fail(format("conntrack was not listed within {} s", kReconcileLimit.count()));
 }
 
 FeedCounts Feed::counts() const noexcept {
@@ -146,34 +143,28 @@ void Feed::wait_for_events() {
   ::eventfd_read(woken_.get(), &wakes);
 }
 
-// True: all was read.
-bool Feed::drain() {
+void Feed::drain() {
   bool is_empty = false;
   for (int i = 0; i < kBatchesMax && !is_empty; ++i) {
     const auto reports = events_->read();
     const Clock::time_point now = Clock::now();
-    if (events_->overruns() != overruns_.read()) {
-      is_lossy_ = true;
-      overruns_.set(events_->overruns());
-    }
     is_empty = reports.empty();
-    if (is_empty && is_lossy_) ledger_.lose(now);  // up to now: the socket is well again
+    if (losses_.take(events_->overruns(), is_empty)) ledger_.lose(now);
     for (const FlowReport& report : reports) ledger_.apply(report, now);
     if (!is_empty) is_stamped_ = reports.back().stamp_ns != 0;
     read_.add(reports.size());
   }
+  overruns_.set(events_->overruns());
   broken_.set(events_->broken());
-  return is_empty;
 }
 
 void Feed::list_if_due() {
   const Clock::time_point now = Clock::now();
-  const bool is_resync = is_lossy_ && now - listed_ >= kResyncInterval;
-  if (!is_resync && !is_asked_ && now < list_due_) return;
-  if (is_resync) resyncs_.add(1);
-  is_asked_ = false;
-  const auto stale = list_and_delete(true);
-  if (!stale && !stop_ && !std::exchange(has_failed_, true))
+  const bool is_resync = losses_.needs_listing() && now - listed_ >= kResyncInterval;
+  if (!is_resync && now < list_due_) return;
+  const auto stale = list();
+  if (stale) return remove(*stale);
+  if (!stop_ && !std::exchange(has_failed_, true))
     log::warning("the figures of servers may be wrong: {}", stale.error().message);
 }
 
@@ -183,7 +174,14 @@ void Feed::answer_requests() {
     const std::lock_guard lock(mutex_);
     requests.swap(requests_);
   }
-  for (Request& request : requests) request.answer.set_value(list_and_delete(!request.dry_run));
+  for (Request& request : requests) answer(request);
+}
+
+void Feed::answer(Request& request) {
+  if (*request.cancelled) return;
+  auto stale = list();
+  if (stale && !request.dry_run && !*request.cancelled) remove(*stale);
+  request.answer.set_value(std::move(stale));
 }
 
 void Feed::end_requests(const std::string& why) {
@@ -195,15 +193,15 @@ void Feed::end_requests(const std::string& why) {
 
 // ---- listings -------------------------------------------------------------------
 
-Result<Feed::Stale> Feed::list_and_delete(bool deletes) {
-  auto stale = list();
+Result<Feed::Stale> Feed::list() {
+  auto stale = list_whole();
   listed_ = Clock::now();
-  list_due_ = listed_ + kListInterval;
-  if (deletes && stale && !stale->empty()) remove(*stale);
+  list_due_ = listed_ + (stale ? kListInterval : kResyncInterval);
+  if (stale) has_failed_ = false;
   return stale;
 }
 
-Result<Feed::Stale> Feed::list() {
+Result<Feed::Stale> Feed::list_whole() {
   for (int i = 0; i < kListAttempts && !stop_; ++i) {
     Stale stale;
     const auto is_whole = list_once(stale);
@@ -215,7 +213,9 @@ Result<Feed::Stale> Feed::list() {
 
 // False: flows may be missing in it, so that it was for nothing.
 Result<bool> Feed::list_once(Stale& stale) {
-  if (drain()) is_lossy_ = false;  // what was lost will be listed
+  drain();
+  const bool is_resync = losses_.needs_listing();
+  losses_.begin_listing();
   ledger_.begin_listing();
   auto listing = netlink::FlowListing::begin(layout_);
   Result<bool> has_more = true;
@@ -229,16 +229,20 @@ Result<bool> Feed::list_once(Stale& stale) {
     drain();
   }
   const bool is_whole = listing && has_more && !*has_more && !listing->was_interrupted();
-  if (is_whole)
+  if (is_whole) {
     ledger_.end_listing(Clock::now());
-  else
+    losses_.end_listing();
+    if (is_resync) resyncs_.add(1);
+  } else {
     ledger_.give_up_listing();
+  }
   if (!listing) return tl::unexpected(listing.error());
   if (!has_more) return tl::unexpected(has_more.error());
   return is_whole;
 }
 
 void Feed::remove(const Stale& stale) {
+  if (stale.empty()) return;
   std::size_t deleted = 0;
   for (const StaleFlow& flow : stale) {
     if (const auto gone = netlink::delete_flow(flow.tuple, flow_id(flow.key)); !gone) {

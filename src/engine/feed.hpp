@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "losses.hpp"
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/base/tally.hpp"
 #include "nfsteer/feedback.hpp"
@@ -23,7 +25,7 @@ struct FeedCounts {
   std::uint64_t flows = 0;     // that are known now
   std::uint64_t events = 0;    // that were read
   std::uint64_t overruns = 0;  // of the socket's buffer
-  std::uint64_t resyncs = 0;   // listings because of them
+  std::uint64_t resyncs = 0;   // whole listings because of them
   std::uint64_t deleted = 0;   // stale flows
   std::uint64_t unknown = 0;   // reports of flows that were not known
   std::uint64_t broken = 0;    // messages that were no events
@@ -31,9 +33,10 @@ struct FeedCounts {
 
 // Keeps records and gauges by what conntrack tells, and deletes the flows that
 // should not be there any more. Lists all flows at its start, after a loss, every
-// kListInterval and when asked to. Where conntrack cannot be heard, which is
-// logged once, all figures stay as they are and nothing else is the worse for it.
-// Gauges and records outlive it. What is public is for the control thread.
+// kListInterval and when asked to; where that failed, again after kResyncInterval.
+// Where conntrack cannot be heard, which is logged once, all figures stay as they
+// are and nothing else is the worse for it. Gauges and records outlive it. What is
+// public is for the control thread.
 class Feed {
  public:
   static constexpr std::chrono::seconds kListInterval{30};
@@ -46,10 +49,8 @@ class Feed {
   void start();
   void stop();
 
-  // Servers have changed: look for stale flows at once. Does not wait.
-  void reconcile_soon();
   // Looks for stale flows and, but in a dry run, deletes them. Waits for a listing,
-  // for kReconcileLimit at most.
+  // for kReconcileLimit at most; after that none is deleted for it.
   Result<std::vector<StaleFlow>> reconcile(bool dry_run);
 
   FeedCounts counts() const noexcept;
@@ -60,20 +61,24 @@ class Feed {
   struct Request {
     bool dry_run = false;
     std::promise<Result<Stale>> answer;
+    // Nobody waits for the answer any more; set by who waited.
+    std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   };
-  static constexpr std::chrono::seconds kReconcileLimit{20};
-  static constexpr std::chrono::seconds kResyncInterval{1};  // at least between two listings
+  static constexpr std::chrono::seconds kReconcileLimit{4};  // clients wait for 5 s
+  // Between two listings, after a loss or where the first one failed.
+  static constexpr std::chrono::seconds kResyncInterval{1};
 
   void run();
   void serve();
   bool may_pause();
   void wait_for_events();
-  bool drain();
+  void drain();
   void list_if_due();
   void answer_requests();
   void end_requests(const std::string& why);
-  Result<Stale> list_and_delete(bool deletes);
+  void answer(Request& request);
   Result<Stale> list();
+  Result<Stale> list_whole();
   Result<bool> list_once(Stale& stale);
   void remove(const Stale& stale);
   void wake() const noexcept;
@@ -83,7 +88,6 @@ class Feed {
   const std::size_t buffer_;
   const Fd woken_;  // an eventfd
   std::atomic<bool> stop_{false};
-  std::atomic<bool> is_asked_{false};  // by reconcile_soon()
   Tally flows_, read_, overruns_, resyncs_, deleted_, broken_;
 
   std::mutex mutex_;
@@ -93,8 +97,8 @@ class Feed {
   // The thread's own.
   FlowLedger ledger_;
   std::optional<netlink::ConntrackEvents> events_;
-  bool is_lossy_ = false;    // since the last listing
-  bool has_failed_ = false;  // and it was said
+  Losses losses_;
+  bool has_failed_ = false;  // the last listing, and it was said
   bool is_stamped_ = false;  // the last event was
   bool is_busy_ = false;     // in the second before
   std::uint64_t read_before_ = 0;

@@ -12,9 +12,11 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-// Stamps and the clock of reception may differ by how late reports are read. If
-// they differ by more, somebody has set the kernel's clock between the stamps.
-constexpr nanoseconds kLatenessMax = std::chrono::seconds(1);
+// As a rule reports are read so late at most: two of the pauses that the reader makes.
+constexpr nanoseconds kReadWithin = std::chrono::milliseconds(2);
+// If stamps are so much nearer to each other than the receptions, the reply was not
+// read late, but somebody has set the kernel's clock back between them.
+constexpr nanoseconds kSetBack = std::chrono::seconds(1);
 
 // A gauge's latency goes up at once and comes down slowly, so that a server that
 // was slow a moment ago is not taken for a fast one because of one quick answer
@@ -56,7 +58,7 @@ void FlowLedger::apply(const FlowReport& report, Instant now) {
   const bool is_known = found != flows_.end() && !is_another(found->second, report);
   if (!is_known) return pass_over(report);
   if (report.kind == Kind::Update) return update(found->second, report, now);
-  destroy(found, report);
+  destroy(found, report, now);
 }
 
 // ---- one report -------------------------------------------------------------------
@@ -110,7 +112,7 @@ void FlowLedger::update(Flow& flow, const FlowReport& report, Instant now) {
     if (flow.state == State::Missing) activate(flow);
     return;
   }
-  if (!flow.replied) fail(flow);
+  if (!flow.replied) fail(flow, now);
   end(flow, State::Over);
 }
 
@@ -120,10 +122,10 @@ void FlowLedger::drop(Flows::iterator found) {
   flows_.erase(found);
 }
 
-void FlowLedger::destroy(Flows::iterator found, const FlowReport& report) {
+void FlowLedger::destroy(Flows::iterator found, const FlowReport& report, Instant now) {
   Flow& flow = found->second;
   add_volume(flow, report);
-  if (!flow.replied && !report.seen_reply) fail(flow);
+  if (!flow.replied && !report.seen_reply) fail(flow, now);
   end(flow, State::Over);
   if (is_listing_) over_while_listing_.insert(report.key);
   flows_.erase(found);
@@ -171,10 +173,16 @@ void FlowLedger::end(Flow& flow, State state) {
   flow.state = state;
 }
 
-void FlowLedger::fail(Flow& flow) {
+// To balancers a failure is a slow answer: a server that refuses at once, or never
+// answers, must not pass for a fast one, nor for one that is not known. One failure
+// among many answers costs little, one after the other soon nearly all.
+void FlowLedger::fail(Flow& flow, Instant now) {
   if (flow.failed) return;
   flow.failed = true;
-  records_[flow.server].failed.add(1);
+  if (flow.in_total) records_[flow.server].failed.add(1);
+  constexpr auto kMost_us = static_cast<std::uint32_t>(microseconds(kAnswerLimit).count());
+  const std::uint32_t known_us = gauges_[flow.server].latency_us.load(std::memory_order_relaxed);
+  sample(flow.server, known_us == 0 ? kMost_us : std::min(2 * known_us, kMost_us), now);
 }
 
 // A listing may be older than what was reported before it was read.
@@ -190,16 +198,21 @@ void FlowLedger::add_latency(const Flow& flow, const FlowReport& report, Instant
   nanoseconds latency = now - flow.opened;
   if (flow.stamp_ns != 0 && report.stamp_ns >= flow.stamp_ns) {
     const nanoseconds stamped(report.stamp_ns - flow.stamp_ns);
-    if (stamped - latency < kLatenessMax && latency - stamped < kLatenessMax) latency = stamped;
+    if (latency - stamped < kSetBack) latency = std::min(stamped, latency + kReadWithin);
   }
   constexpr std::int64_t kMax_us = 0xffff'ffff;
   const auto us = static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(duration_cast<microseconds>(latency).count(), 1, kMax_us));
   records_[flow.server].add_latency(us);
-  Gauge& gauge = gauges_[flow.server];
-  Watch& watch = watches_[flow.server];
+  sample(flow.server, us, now);
+}
+
+void FlowLedger::sample(ServerId id, std::uint32_t latency_us, Instant now) {
+  Gauge& gauge = gauges_[id];
+  Watch& watch = watches_[id];
   const std::uint32_t before = gauge.latency_us.load(std::memory_order_relaxed);
-  gauge.latency_us.store(smoothed(before, us, now - watch.sampled), std::memory_order_relaxed);
+  gauge.latency_us.store(smoothed(before, latency_us, now - watch.sampled),
+                         std::memory_order_relaxed);
   gauge.sampled_s.store(seconds(now), std::memory_order_relaxed);
   watch.sampled = now;
 }
@@ -220,7 +233,7 @@ void FlowLedger::fail_unanswered(Instant now) {
     if (found == flows_.end()) continue;
     Flow& flow = found->second;
     const bool is_old = now - flow.opened >= kAnswerLimit;  // not a later one of that key
-    if (is_old && flow.state == State::Active && !flow.replied) fail(flow);
+    if (is_old && flow.state == State::Active && !flow.replied) fail(flow, now);
   }
 }
 

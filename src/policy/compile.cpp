@@ -55,8 +55,7 @@ Group compile_group(const GroupConfig& config, const Ids& ids, GroupStates& stat
     (server.address.family == Family::V4 ? group.v4 : group.v6)
         .servers.push_back(compile_server(server, identity, id));
     std::uint64_t& owner = states.identities[id];
-    PoolState& pool = server.address.family == Family::V4 ? state->v4 : state->v6;
-    states.gauges.enlist(id, pool, owner != hash_of(identity));
+    if (owner != hash_of(identity)) states.gauges.renew(id);
     owner = hash_of(identity);
   }
   return group;
@@ -211,6 +210,8 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
     groups[group.name] = static_cast<std::uint32_t>(snapshot->groups.size());
     snapshot->groups.push_back(compile_group(group, ids, states));
   }
+  for (auto& [name, state] : states.groups)
+    if (!groups.contains(name)) state->affinity.reset();
   for (const TableConfig* table : by_priority(config.tables)) {
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
     snapshot->tables.push_back(compile_table(*table, groups));

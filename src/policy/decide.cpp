@@ -105,15 +105,15 @@ bool has_servers(const Lineup::Side& side) noexcept {
   return !side.tiers().empty();
 }
 
-// The server of the group that the client had before, while it may take flows;
-// else the balancer's choice.
+// The server of the group that the client had before, while it may take flows and
+// none that comes before it may; else the balancer's choice.
 ServerId choose_server(const Group& group, const Lineup::Side& side, const Flow& flow,
                        const Pick& pick) noexcept {
   const Address& client = flow.tuple.source;
   std::optional<ServerId> chosen;
   if (group.affinity) chosen = group.affinity->find(client, pick.now_s);
   if (!chosen || !side.takes(*chosen)) chosen = side.choose(pick);
-  if (!chosen) chosen = side.choose_beyond(pick);
+  if (!chosen) return side.choose_beyond(pick);
   if (group.affinity && pick.turn == Turn::Take) group.affinity->keep(client, *chosen, pick.now_s);
   return *chosen;
 }

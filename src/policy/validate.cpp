@@ -164,8 +164,8 @@ class Validator {
     if (affinity.v4_bits > bits(Family::V4)) add(with(path, "v4"), "an IPv4 address has 32 bits");
     if (affinity.v6_bits > bits(Family::V6)) add(with(path, "v6"), "an IPv6 address has 128 bits");
     if (affinity.timeout_s == 0) add(with(path, "timeout"), "a time-out is 1 s at least");
-    if (affinity.max == 0 || affinity.max > kAffinityMax)
-      add(with(path, "max"), format("clients are 1 to {}", kAffinityMax));
+    if (affinity.max < kAffinityMin || affinity.max > kAffinityMax)
+      add(with(path, "max"), format("clients are {} to {}", kAffinityMin, kAffinityMax));
   }
 
   void check_servers(const GroupConfig& group, const Path& group_path) {

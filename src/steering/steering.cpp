@@ -97,19 +97,18 @@ Time Steering::set_time(Time now) {
   const World& old = worlds_.latest();
   Situation next{activity_at(*old.snapshot, now), old.situation.lineups};
   const bool scheduled = next.activity.schedules != old.situation.activity.schedules;
-  bool starting = false;
   Time again = next_activity(snapshot(), now);
-  uptimes_->advance(now);
-  for (std::size_t i = 0; i < snapshot().groups.size(); ++i) {
+  std::vector<std::size_t> starting;
+  for (std::size_t i = 0; i < snapshot().groups.size(); ++i)
+    if (uptimes_->is_starting(snapshot().groups[i], before)) starting.push_back(i);
+  uptimes_->advance(snapshot(), before, now);
+  for (const std::size_t i : starting) {
     const Group& group = snapshot().groups[i];
-    if (uptimes_->is_starting(group, before)) {
-      next.lineups[i] = line_up(snapshot(), group);
-      starting = true;
-    }
+    next.lineups[i] = line_up(snapshot(), group);
     if (uptimes_->is_starting(group, now)) again = std::min(again, now + kStartStep);
   }
   // Where only weights differ, what is remembered stays right.
-  if (scheduled || starting)
+  if (scheduled || !starting.empty())
     publish({old.snapshot, old.desks, std::move(next), old.interfaces}, scheduled);
   return again;
 }

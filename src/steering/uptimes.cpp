@@ -18,8 +18,15 @@ void Uptimes::enlist(const Snapshot& snapshot, Time now) {
   since_ = std::move(since);
 }
 
-void Uptimes::advance(Time now) {
-  for (auto& [identity, since] : since_) since = std::min(since, now);
+void Uptimes::advance(const Snapshot& snapshot, Time from, Time to) {
+  for (const Group& group : snapshot.groups)
+    for (const Pool* pool : {&group.v4, &group.v6})
+      for (const Server& server : pool->servers) {
+        const auto since = since_.find(server.identity);
+        if (since == since_.end()) continue;
+        const bool warm = portion(group, server, from) >= 1;
+        since->second = warm ? Time::min() : std::min(since->second, to);
+      }
 }
 
 double Uptimes::portion(const Group& group, const Server& server, Time now) const {

@@ -14,8 +14,9 @@ class Uptimes {
   // The servers of the snapshot that are up are so from now on, if they were not
   // before. Those of the first snapshot count as warm: nobody knows better ones.
   void enlist(const Snapshot& snapshot, Time now);
-  // To be called before what follows, with a clock that may be set back.
-  void advance(Time now);
+  // To be called when the clock goes on, or is set, from one time to another: who is
+  // warm stays warm.
+  void advance(const Snapshot& snapshot, Time from, Time to);
 
   // What of its weight the server takes at that time: 0 where it takes none;
   // otherwise, in the group's slow start, linear from a tenth to 1.

@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "balance/darts.hpp"
 #include "pool.hpp"
 #include "simulation.hpp"
 
@@ -133,6 +134,59 @@ TEST_CASE("maglev: a server that starts slowly has the portion of what is its ow
   CHECK(std::abs(counts[1] / 1e6 - 0.2 / 4) < 0.002);
 }
 
+TEST_CASE("darts: a heavy server that starts slowly, and only its own slots move") {
+  constexpr std::size_t kSlots = 65'537;
+  TestPool pool(6, {1, 1, 10'000});
+  for (Member& member : pool.members) member.portion = member.weight == 1 ? 1 : 0.001;
+  const std::size_t slow = 2;
+  // Two slots of three were its own; the others belong to those that stay.
+  Slots former(kSlots);
+  for (std::size_t slot = 0; slot < kSlots; ++slot)
+    former[slot] = static_cast<std::uint16_t>(slot % 3 == 0 ? slot / 3 % 6 : slow);
+  Slots last;
+  for (const double portion : {0.0, 0.001, 0.1, 0.5, 0.9}) {
+    CAPTURE(portion);
+    pool.members[slow].portion = portion;
+    Slots slots = former;
+    CHECK(throw_darts(pool.members, 1, std::vector<bool>(kSlots, true), slots) <= 18 * kSlots);
+    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+      CHECK(slots[slot] != former[slot]);
+      if (!last.empty()) CHECK((slots[slot] == last[slot] || slots[slot] == slow));
+    }
+    last = slots;
+  }
+}
+
+TEST_CASE("hashing: weights of 10,000 to 1 while the heavy one starts slowly") {
+  for (const char* algorithm : {"hash", "maglev", "rendezvous"})
+    for (const std::size_t servers : {2u, 3u, 20u}) {
+      CAPTURE(std::string(algorithm));
+      CAPTURE(servers);
+      TestPool pool(servers);
+      pool.members[1].weight = 10'000;
+      auto last = homes(*pool.make(algorithm), kFlows);
+      const auto whole = last;
+      for (const double portion : {0.9, 0.5, 0.1, 0.0}) {
+        pool.members[1].portion = portion;
+        const auto now = homes(*pool.make(algorithm), kFlows);
+        for (std::size_t i = 0; i < kFlows; ++i) CHECK((now[i] == last[i] || last[i] == 1));
+        last = now;
+      }
+      pool.members[1].portion = 1;
+      CHECK(homes(*pool.make(algorithm), kFlows) == whole);
+    }
+}
+
+TEST_CASE("maglev: what a heavy server gives up is shared by weight") {
+  TestPool pool(11, {1, 3});
+  pool.members[0].weight = 10'000;
+  pool.members[0].portion = 0.5;
+  const auto counts = testing::picked(pool, *pool.make("maglev"), 400'000);
+  CHECK(std::abs(counts[0] / 4e5 - 0.5) < 0.01);
+  for (std::size_t i = 1; i < 11; ++i)
+    CHECK(std::abs(counts[i] / (2e5 * pool.members[i].weight / 20) - 1) < 0.08);
+}
+
 TEST_CASE("rendezvous: a server that is added takes only what becomes its own") {
   for (const std::vector<std::uint32_t>& weights : {std::vector<std::uint32_t>{3, 1}, {1, 10'000}})
     for (const std::ptrdiff_t place : {40, 41}) {
@@ -171,11 +225,44 @@ TEST_CASE("bounded hash: the owner's, until it has too much") {
   CHECK(!heirs.contains(3));
 }
 
+TEST_CASE("bounded hash: the mean is that of the servers that take flows") {
+  for (const std::size_t servers : {3u, 26u}) {
+    CAPTURE(servers);
+    TestPool pool(servers);
+    pool.load(1, 30'000);
+    pool.members[1].portion = 0;
+    const auto balancer = pool.make("bounded-hash");
+    for (std::uint32_t flows = 1; flows <= 600; ++flows) {
+      const std::size_t chosen = balancer->pick({0, 0, Turn::Take});  // all of one client
+      pool.gauges.assign(pool.members[chosen].id);
+      CHECK(pool.gauges[pool.members[chosen].id].load() <=
+            std::ceil(1.25 * flows / static_cast<double>(servers - 1)));
+    }
+  }
+}
+
+TEST_CASE("bounded hash: of many servers the mean is 16 choices old at most") {
+  TestPool pool(30);
+  const auto balancer = pool.make("bounded-hash");
+  const std::size_t owner = pool.make("maglev")->pick({});
+  for (std::size_t i = 0; i < 30; ++i) pool.load(i, 100);
+  CHECK(balancer->pick({}) == owner);
+  for (std::size_t i = 0; i < 30; ++i)
+    if (i != owner) pool.load(i, -100);
+  for (int i = 0; i < 15; ++i) balancer->pick({});
+  CHECK(balancer->pick({}) != owner);
+}
+
 TEST_CASE("bounded hash: no server above the bound, with clients that come again and again") {
-  for (const std::uint32_t factor : {101u, 125u, 300u}) {
-    CAPTURE(factor);
-    TestPool pool(20, {1, 2, 5});
-    pool.factor = factor;
+  static constexpr struct {
+    std::size_t servers;
+    std::uint32_t factor;
+  } kCases[] = {{20, 101}, {20, 125}, {20, 300}, {60, 101}};
+  for (const auto& row : kCases) {
+    CAPTURE(row.servers);
+    CAPTURE(row.factor);
+    TestPool pool(row.servers, {1, 2, 5});
+    pool.factor = row.factor;
     const auto balancer = pool.make("bounded-hash");
     double shares = 0;
     for (const Member& member : pool.members) shares += member.share();
@@ -184,7 +271,7 @@ TEST_CASE("bounded hash: no server above the bound, with clients that come again
       const std::uint64_t hash = i % 2 == 0 ? mix(i) : mix(i % 3);  // half of three clients
       const std::size_t chosen = balancer->pick({hash, 0, Turn::Take});
       pool.gauges.assign(pool.members[chosen].id);
-      const double bound = std::ceil(factor / 100.0 * static_cast<double>(i + 1) *
+      const double bound = std::ceil(row.factor / 100.0 * static_cast<double>(i + 1) *
                                          pool.members[chosen].share() / shares +
                                      1e-6);
       CHECK(pool.gauges[pool.members[chosen].id].load() <= bound);
@@ -195,9 +282,10 @@ TEST_CASE("bounded hash: no server above the bound, with clients that come again
 }
 
 TEST_CASE("bounded hash: the owner again where all have too much") {
-  TestPool pool(3);
+  TestPool pool(30);
   pool.factor = 100;
-  for (std::size_t i = 0; i < 3; ++i)
-    pool.gauges[pool.members[i].id].assigned = 10;  // not in the sum
-  CHECK(homes(*pool.make("bounded-hash"), 1'000) == homes(*pool.make("maglev"), 1'000));
+  const auto bounded = pool.make("bounded-hash");
+  bounded->pick({});
+  for (std::size_t i = 0; i < 30; ++i) pool.load(i, 10);  // of so many it hears later
+  CHECK(homes(*bounded, 15) == homes(*pool.make("maglev"), 15));
 }

@@ -30,7 +30,6 @@ struct Lab {
     server.id = static_cast<ServerId>(group.v4.servers.size());
     server.identity = mix(server.id);
     server.max_connections = max_connections;
-    gauges.enlist(server.id, state.v4, true);
     return server;
   }
   Lineup::Side side(const std::function<double(const Server&)>& portion = all) const {
@@ -81,7 +80,6 @@ TEST_CASE("lineup: a full server is passed, a full tier too, and then there is n
   lab.add(2);
   lab.add(1).backup = true;
   const auto side = lab.side();
-  CHECK(side.is_limited());
   CHECK(side.is_usable());
   CHECK(assigned(lab, side, 3) == "1 2 2");
   CHECK(!side.takes(1));
@@ -120,7 +118,6 @@ TEST_CASE("lineup: who takes flows") {
   CHECK(!side.takes(2));
   CHECK(side.takes(3));
   CHECK(!side.takes(4));  // nobody
-  CHECK(!side.is_limited());
   CHECK(assigned(lab, side, 4) == "1 3 1 3");
 }
 
@@ -169,18 +166,13 @@ TEST_CASE("group: whether anybody of the family is up") {
   CHECK(!lab.group.is_usable(Family::V6));
 }
 
-TEST_CASE("gauges: what is assigned and settled, of a server and of its pool") {
+TEST_CASE("gauges: what is assigned and settled, of a server") {
   Gauges gauges;
-  PoolState pool, other;
-  gauges.enlist(1, pool, true);
-  gauges.enlist(2, pool, true);
   for (int i = 0; i < 5; ++i) gauges.assign(1);
   gauges.assign(2);
   CHECK(gauges[1].load() == 5);
-  CHECK(pool.sum.load() == 6);
   gauges.settle(1, 2);
   CHECK(gauges[1].load() == 3);
-  CHECK(pool.sum.load() == 4);
   gauges.settle(2, 4);  // more than it had
   CHECK(gauges[2].load() == 0);
   gauges.settle(2, -3);
@@ -189,15 +181,9 @@ TEST_CASE("gauges: what is assigned and settled, of a server and of its pool") {
   CHECK(gauges[2].load() == 1);
 
   gauges[1].latency_us = 300;
-  gauges.enlist(1, pool, false);  // a reload: the same server
-  CHECK(gauges[1].load() == 3);
-  CHECK(gauges[1].latency_us == 300);
-  gauges.enlist(1, other, true);  // another has the id now
+  gauges.renew(1);  // another has the id now
   CHECK(gauges[1].load() == 0);
   CHECK(gauges[1].latency_us == 0);
-  CHECK(pool.sum.load() == 1);
-  gauges.assign(1);
-  CHECK(other.sum.load() == 1);
 }
 
 TEST_CASE("gauges: numbers wrap") {

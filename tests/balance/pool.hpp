@@ -20,11 +20,9 @@ struct TestPool {
 
   // Of so many servers, with these weights in turn.
   explicit TestPool(std::size_t servers, const std::vector<std::uint32_t>& weights = {1}) {
-    for (std::size_t i = 0; i < servers; ++i) {
+    for (std::size_t i = 0; i < servers; ++i)
       members.push_back(
           {static_cast<ServerId>(i + 1), mix(1'000 + i), weights[i % weights.size()], 1});
-      gauges.enlist(members[i].id, state, true);
-    }
   }
 
   std::unique_ptr<const Balancer> make(const char* algorithm) {

@@ -56,6 +56,10 @@ inline std::uint32_t smoothed(std::uint32_t known_us, std::uint32_t own_us, std:
   return known_us - static_cast<std::uint32_t>(way * (known_us - own_us));
 }
 
+// Latencies of servers that have none: each flow fails at once, which a gauge hears as
+// a very long one; nothing is ever heard of a flow.
+inline constexpr std::uint32_t kFails = 5'000'000, kSilent = 0;
+
 // The seconds from the first to before the second, in each so many flows. Their
 // latency is the server's, and each lasts a hundred times as long, at most the second.
 // Returns how many each server got.
@@ -74,7 +78,9 @@ inline std::vector<std::uint32_t> simulate_latency(
       const std::size_t server = balancer.pick({mix(flow), now_s, Turn::Take});
       ++counts[server];
       pool.gauges.assign(pool.members[server].id);
-      ends.emplace_back(now_us + latency_us[server] * 100, server);
+      const bool fails = latency_us[server] == kFails;
+      ends.emplace_back(now_us + (fails ? 0 : latency_us[server] * 100), server);
+      if (latency_us[server] == kSilent) continue;
       const Gauge& gauge = pool.gauges[pool.members[server].id];
       pool.know(server, smoothed(gauge.latency_us, latency_us[server], now_s - gauge.sampled_s),
                 now_s);

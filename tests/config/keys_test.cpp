@@ -193,7 +193,7 @@ TEST_CASE("keys of groups and servers") {
       {group_line, "affinity = { key = \"saddr\", v4 = 33 }", "whole number from 0 to 32"},
       {group_line, "affinity = { key = \"saddr\", v6 = 129 }", "whole number from 0 to 128"},
       {group_line, "affinity = { key = \"saddr\", timeout = \"0s\" }", "timeout"},
-      {group_line, "affinity = { key = \"saddr\", max = 0 }", "whole number from 1 to 16777216"},
+      {group_line, "affinity = { key = \"saddr\", max = 7 }", "whole number from 8 to 16777216"},
       {group_line, "snat = true", ""},
       {group_line, "snat = 1", "`snat` must be true or false"},
       {group_line, "servers = []", "group `web` has no servers"},

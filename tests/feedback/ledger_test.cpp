@@ -140,11 +140,37 @@ const std::vector<Life> kLives = {
     {"the clock was set forward between the stamps",
      {tell(0, {kNew, SynSent, false, 0, 900'000}),
       tell(45, {kUpdate, SynReceived, true, 0, 4'500'030})},
-     {1, 1, 0, 0, 0, 1, 45'000, 1}},
+     {1, 1, 0, 0, 0, 1, 47'000, 1}},
     {"the clock was set back between the stamps",
      {tell(0, {kNew, SynSent, false, 0, 900'000}),
       tell(45, {kUpdate, SynReceived, true, 0, 899'000})},
      {1, 1, 0, 0, 0, 1, 45'000, 1}},
+
+    // Waits in the queue, between the first stamp and the report; and late reading.
+    {"waited for 400 ms, answered after 1 ms",
+     {tell(400, {kNew, SynSent, false, 0, 900'000}),
+      tell(401, {kUpdate, SynReceived, true, 0, 900'401})},
+     {1, 1, 0, 0, 0, 1, 3'000, 1}},
+    {"waited for 3 s, answered after 1 ms",
+     {tell(3'000, {kNew, SynSent, false, 0, 900'000}),
+      tell(3'001, {kUpdate, SynReceived, true, 0, 903'001})},
+     {1, 1, 0, 0, 0, 1, 3'000, 1}},
+    {"waited for 400 ms, answered after 50 ms, which was read 1 ms late",
+     {tell(400, {kNew, SynSent, false, 0, 900'000}),
+      tell(451, {kUpdate, SynReceived, true, 0, 900'450})},
+     {1, 1, 0, 0, 0, 1, 53'000, 1}},
+    {"waited for 2 ms, answered after 5 ms: no more than the stamps say",
+     {tell(2, {kNew, SynSent, false, 0, 900'000}),
+      tell(7, {kUpdate, SynReceived, true, 0, 900'007})},
+     {1, 1, 0, 0, 0, 1, 7'000, 1}},
+    {"answered after 2 ms, and both were read in one batch",
+     {tell(2, {kNew, SynSent, false, 0, 900'000}),
+      tell(2, {kUpdate, SynReceived, true, 0, 900'002})},
+     {1, 1, 0, 0, 0, 1, 2'000, 1}},
+    {"answered after 1 ms, and the reply was read 900 ms late",
+     {tell(0, {kNew, SynSent, false, 0, 900'000}),
+      tell(901, {kUpdate, SynReceived, true, 0, 900'001})},
+     {1, 1, 0, 0, 0, 1, 1'000, 1}},
 
     // Clashes, doubles, losses.
     {"a hidden entry of a clash: update and end without a beginning",
@@ -174,9 +200,12 @@ const std::vector<Life> kLives = {
      {kBegin, tell(0, {kListed, Established, true, 50}), kEnd, tell(9, {kUpdate, FinWait, true}),
       tell(99, {kDestroy, TimeWait, true, 60})},
      {0, 0, 0, 10, 0, 0, 0, 0}},
-    {"of an earlier time and unanswered: it fails now",
+    {"of an earlier time and unanswered: its failure is not counted either",
      {kBegin, tell(0, {kListed, SynSent}), kEnd, tick(5'000)},
-     {1, 0, 1, 0, 0, 0, 0, 1}},
+     {1, 0, 0, 0, 0, 0, 0, 1}},
+    {"of an earlier time and refused: the same",
+     {kBegin, tell(0, {kListed, SynSent}), kEnd, tell(9, {kDestroy, Close, false, 2})},
+     {0, 0, 0, 2, 0, 0, 0, 0}},
     {"of an earlier time: no latency, its beginning was not seen",
      {kBegin, tell(0, {kListed, SynSent}), kEnd, tell(9, {kUpdate, SynReceived, true})},
      {1, 0, 0, 0, 0, 0, 0, 1}},
@@ -314,6 +343,37 @@ TEST_CASE("FlowLedger: the gauge's latency goes up at once and comes down slowly
     INFO(sample.remark);
     CHECK(std::abs(static_cast<int>(book.gauges[1].latency_us) -
                    static_cast<int>(sample.want_us)) <= 1);
+  }
+}
+
+TEST_CASE("FlowLedger: to the gauge a failure is twice the latency, or that of the time-out") {
+  static const struct {
+    const char* name;
+    std::vector<Step> steps;
+    std::uint32_t want_us, want_sampled_s;
+  } kFailures[] = {
+      {"refused", {tell(0, {kNew}), tell(2'000, {kDestroy, Close})}, 5'000'000, 1'002},
+      {"silent", {tell(0, {kNew}), tick(5'000)}, 5'000'000, 1'005},
+      {"silent: one sample", {tell(0, {kNew}), tick(5'000), tick(9'000)}, 5'000'000, 1'005},
+      {"silent, of an earlier time",
+       {kBegin, tell(0, {kListed, SynSent}), kEnd, tick(5'000)},
+       5'000'000,
+       1'005},
+      {"answered", {tell(0, {kNew}), tell(2, {kUpdate, SynReceived, true})}, 2'000, 1'000},
+      {"fast before",
+       {tell(0, {kNew}), tell(2, {kUpdate, SynReceived, true}),
+        tell(3, {kNew, None, false, 0, 0, kUdp, 2}),
+        tell(30'003, {kDestroy, None, false, 1, 0, kUdp, 2})},
+       4'000,
+       1'030},
+  };
+  for (const auto& failure : kFailures) {
+    Book book;
+    for (const Step& step : failure.steps) play(book, step);
+    INFO(failure.name);
+    CHECK(book.gauges[1].latency_us.load() == failure.want_us);
+    CHECK(book.gauges[1].sampled_s.load() == failure.want_sampled_s);
+    CHECK(book.records.read(1).latencies.summary().max_us < 5'000'000);
   }
 }
 

@@ -79,13 +79,20 @@ class Connection:
 class UdpSender:
     """One UDP flow on which one asks again and again."""
 
-    def __init__(self, namespace, address, port, timeout_s=5):
+    def __init__(self, namespace, address, port, timeout_s=1):
         self._socket = _open(namespace, socket.SOCK_DGRAM, address, None, timeout_s)
         self._socket.connect((address, port))
 
     def ask(self):
         self._socket.send(b"who\n")
         return Answer.parse(self._socket.recv(200).decode())
+
+    def goes_to(self, server):
+        """Whether that server answers now; a datagram may be lost."""
+        try:
+            return self.ask().server == server
+        except TimeoutError:
+            return False
 
     def close(self):
         self._socket.close()

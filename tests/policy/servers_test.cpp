@@ -122,6 +122,15 @@ TEST_CASE("servers: limits, the next tier, and the next policy") {
   CHECK(world.take(3) == "acother");
 }
 
+TEST_CASE("servers: the order of a tier goes on while those before it are full") {
+  const auto backup = [](ServerConfig& s) { s.backup = true; };
+  World world({with("a", [](ServerConfig& s) { s.max_connections = 1; }), with("b", backup),
+               with("c", backup)});
+  const std::string seen = world.take(9);
+  CHECK(seen.front() == 'a');
+  CHECK((seen.substr(1) == "bcbcbcbc" || seen.substr(1) == "cbcbcbcb"));
+}
+
 TEST_CASE("servers: a full group among routes of one prefix is passed over") {
   World world({with("a", [](ServerConfig& s) { s.max_connections = 1; })});
   world.config.policies.clear();
@@ -158,6 +167,16 @@ TEST_CASE("affinity: a client stays, while its server may take flows") {
   CHECK(world.take(1, "192.0.2.7", 99) == "a");  // and its time begins anew
   CHECK(world.take(1, "192.0.2.7", 198) == "a");
   CHECK(world.take(1, "192.0.3.7", 198) == "c");
+  SUBCASE("not on a backup when others may take it again") {
+    world.config.groups[0].servers[0].max_connections = 12;
+    for (const std::size_t i : {std::size_t{1}, std::size_t{2}})
+      world.config.groups[0].servers[i].backup = true;
+    world.compile();
+    REQUIRE(world.take(4, "192.0.2.7", 199) == "aaaa");  // 12 now
+    CHECK(world.take(1, "192.0.2.7", 199) != "a");
+    world.states.gauges.settle(world.id("a"));
+    CHECK(world.take(1, "192.0.2.7", 199) == "a");
+  }
   SUBCASE("over a new configuration") {
     world.compile();
     CHECK(world.take(2, "192.0.2.7", 199) == "aa");

@@ -64,7 +64,7 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        [](Config& c) { c.groups[0].affinity = {.v6_bits = 129}; }},
       {"group.web.affinity.timeout", "1 s", "",
        [](Config& c) { c.groups[0].affinity = {.timeout_s = 0}; }},
-      {"group.web.affinity.max", "1 to", "", [](Config& c) { c.groups[0].affinity = {.max = 0}; }},
+      {"group.web.affinity.max", "8 to", "", [](Config& c) { c.groups[0].affinity = {.max = 7}; }},
       {"group.web.servers.[1].weight", "1 to 10000", "drain",
        [](Config& c) { c.groups[0].servers[1].weight = 0; }},
       {"group.web.servers.[1].max_connections", "at most", "",

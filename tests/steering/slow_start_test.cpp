@@ -72,6 +72,7 @@ TEST_CASE("slow start: linear from a tenth; not for the servers that were first"
   REQUIRE(steering.apply(config_of({a, b})).empty());
   CHECK(flows_of(steering, "a") == 100);
   steering.set_time(kStart);
+  CHECK(flows_of(steering, "a") == 100);  // and "b", which was warm, stays so
   CHECK(steering.set_time(after(30)) == Time::max());
   CHECK(flows_of(steering, "a") == 550);
 }
