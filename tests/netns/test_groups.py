@@ -120,7 +120,7 @@ def test_latency_of_a_slow_server(lab, steer):
                                   if each["samples"] == 10}, what="all replies were seen")
     assert set(latency) == set(SERVER4)
     assert latency["web2"]["p50"] == pytest.approx(200_000, rel=0.1)
-    assert latency["web2"]["min"] >= 200_000
+    assert latency["web2"]["min"] >= 150_000
     assert latency["web1"]["p50"] < 100_000
 
 
