@@ -73,7 +73,8 @@ AffinityConfig read_affinity(const Node& node, const std::string& where, Report&
   affinity.v6_bits = in.number<std::uint8_t>("v6", {0, 128}).value_or(affinity.v6_bits);
   affinity.timeout_s = read_seconds_number(in.find("timeout"), kAffinityTimeout, report)
                            .value_or(affinity.timeout_s);
-  affinity.max = in.number<std::uint32_t>("max", {kAffinityMin, kAffinityMax}).value_or(affinity.max);
+  affinity.max =
+      in.number<std::uint32_t>("max", {kAffinityMin, kAffinityMax}).value_or(affinity.max);
   in.finish();
   return affinity;
 }
