@@ -48,6 +48,16 @@ class Lottery {
     return &first == &candidates_.back() ? candidates_.front() : *(&first + 1);
   }
 
+  // The index of that of two drawn candidates for which `cost` is lower; equal: of
+  // the first.
+  template <typename Cost>
+  std::size_t cheaper_of_two(Turn turn, Cost cost) const noexcept {
+    Draws draws = this->draws(turn);
+    const Candidate& first = draw(draws);
+    const Candidate& second = draw_other(first, draws);
+    return cost(second) < cost(first) ? second.index : first.index;
+  }
+
   const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
 
  private:

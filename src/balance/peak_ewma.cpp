@@ -19,10 +19,7 @@ class PeakEwma final : public Balancer {
       const auto own = latency_now(*candidate.gauge, pick.now_s, fastest_us);
       return static_cast<float>(own) * candidate.pressure();
     };
-    Draws draws = lottery_.draws(pick.turn);
-    const Candidate& first = lottery_.draw(draws);
-    const Candidate& second = lottery_.draw_other(first, draws);
-    return wait(second) < wait(first) ? second.index : first.index;
+    return lottery_.cheaper_of_two(pick.turn, wait);
   }
 
  private:

@@ -13,10 +13,8 @@ class TwoRandom final : public Balancer {
   explicit TwoRandom(const Roster& roster) : lottery_(roster) {}
 
   std::size_t pick(const Pick& pick) const noexcept override {
-    Draws draws = lottery_.draws(pick.turn);
-    const Candidate& first = lottery_.draw(draws);
-    const Candidate& second = lottery_.draw_other(first, draws);
-    return second.pressure() < first.pressure() ? second.index : first.index;
+    return lottery_.cheaper_of_two(pick.turn,
+                                   [](const Candidate& candidate) { return candidate.pressure(); });
   }
 
  private:
