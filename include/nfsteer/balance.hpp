@@ -16,6 +16,7 @@
 #include "nfsteer/base/huge_pages.hpp"
 #include "nfsteer/base/mark.hpp"
 #include "nfsteer/base/tally.hpp"
+#include "nfsteer/failover.hpp"
 #include "nfsteer/flow.hpp"
 
 namespace nfsteer {
@@ -102,8 +103,38 @@ class Gauges {
   // From now on the id is another server's.
   void renew(ServerId id) noexcept;
 
+  // A barred server is passed by as long as another can take the flow. It is barred
+  // while it is closed, and from the moment that its flows have failed until somebody
+  // has judged and forgives. `patience` is how many failures in a row it takes; 0: it
+  // never comes to that.
+  void set_patience(ServerId id, std::uint32_t patience) noexcept {
+    trust_[id].patience.store(patience, std::memory_order_relaxed);
+  }
+  std::uint32_t patience(ServerId id) const noexcept {
+    return trust_[id].patience.load(std::memory_order_relaxed);
+  }
+  // So many flows in a row have failed. True: it is barred by that.
+  bool fail(ServerId id, std::uint32_t failures) noexcept;
+  void forgive(ServerId id) noexcept { set_bar(id, kFailed, false); }
+  void close(ServerId id, bool is_closed) noexcept { set_bar(id, kClosed, is_closed); }
+  bool has_failed(ServerId id) const noexcept { return (bars(id) & kFailed) != 0; }
+  bool is_barred(ServerId id) const noexcept { return bars(id) != 0; }
+
  private:
-  std::unique_ptr<Gauge[]> all_ = std::make_unique<Gauge[]>(std::size_t{1} << 16);
+  static constexpr std::size_t kIds = std::size_t{1} << 16;
+  static constexpr std::uint32_t kFailed = 1, kClosed = 2;
+  struct Trust {
+    std::atomic<std::uint32_t> patience{0};
+    std::atomic<std::uint32_t> bars{0};
+  };
+
+  std::uint32_t bars(ServerId id) const noexcept {
+    return trust_[id].bars.load(std::memory_order_relaxed);
+  }
+  void set_bar(ServerId id, std::uint32_t bar, bool is_set) noexcept;
+
+  std::unique_ptr<Gauge[]> all_ = std::make_unique<Gauge[]>(kIds);
+  std::unique_ptr<Trust[]> trust_ = std::make_unique<Trust[]>(kIds);
 };
 
 // ---- balancers ------------------------------------------------------------------
@@ -230,6 +261,14 @@ class Affinity {
 
 // ---- groups ---------------------------------------------------------------------
 
+// How long a server that is drained keeps its flows.
+struct DrainConfig {
+  std::uint32_t timeout_s = 15 * 60;  // after the drain began
+  bool cut = false;                   // flows that are left then end; else they go on
+
+  friend bool operator==(const DrainConfig&, const DrainConfig&) = default;
+};
+
 // What of a group outlives snapshots; kept by the group's name.
 struct GroupState {
   PoolState v4, v6;
@@ -248,15 +287,34 @@ struct Group {
   std::string algorithm;
   bool snat = false;  // the servers see the router's address as the client's
   Pool v4, v6;
-  TupleKey hashed;  // the bits of a flow's TupleKey that Pick::hash is made of
+  std::optional<TupleParts> hash;  // what Pick::hash is made of; absent: the algorithm says
   std::uint32_t factor = 125;
   std::uint32_t slow_start_s = 0;
   std::shared_ptr<Affinity> affinity;  // null: none
+  FailoverConfig failover;
+  DrainConfig drain;
 
   const Pool& pool(Family family) const noexcept { return family == Family::V4 ? v4 : v6; }
-  // Whether it has a server of the family that is up.
-  bool is_usable(Family family) const noexcept;
 };
+
+// How a server stands at a time.
+struct Standing {
+  std::uint32_t weight = 1;
+  double portion = 1;     // what of its weight it takes: 0 while it takes nothing
+  std::string away = {};  // then why, for people: "down: refused"
+};
+
+// What is to be made of the servers of one family.
+struct LineupPlan {
+  std::function<Standing(const Server&)> standing;
+  // The part of all flows that a tier gets, by its number. Empty: the first that can
+  // take a flow gets it.
+  std::vector<double> shares = {};
+  bool panic = false;  // health is ignored
+};
+
+// The servers of a pool by tiers: those of one come before those of the next.
+std::vector<std::vector<const Server*>> tiers_of(const Pool& pool);
 
 // Who of a group takes flows at a time, and the balancers made of them. Constant;
 // another one takes its place when anything changes.
@@ -266,46 +324,65 @@ struct Lineup {
     std::vector<Member> members;
     std::vector<std::uint32_t> limits;  // by member: max_connections; empty: none has any
     std::unique_ptr<const Balancer> balancer;
+    double share = 0;        // of all flows
+    std::size_t number = 0;  // in tiers_of(): tiers where nobody takes flows are left out
   };
 
   // Those of one family.
   class Side {
    public:
     Side() = default;
-    // `portion` says what of its weight a server takes now, 0 to 1.
-    Side(const Group& group, const Pool& pool, const Gauges& gauges, std::uint64_t seed,
-         const std::function<double(const Server&)>& portion);
+    Side(const Group& group, const Pool& pool, const Algorithm& algorithm, const Gauges& gauges,
+         std::uint64_t seed, const LineupPlan& plan);
 
     // Whether choose() would find anybody.
     bool is_usable() const noexcept;
-    // Whether that server may take a flow now, and no server that comes before it may.
+    // Whether that server may take a flow now, and its tier is one that gets flows.
     bool takes(ServerId server) const noexcept;
-    // The server for a flow: of the first tier where one may take it, by the
-    // tier's balancer. Where that one has all the connections that it may have,
-    // the next by rendezvous hashing. nullopt: none. Does not count the flow.
+    // The server for a flow: of the tier that the shares give it, by the tier's balancer.
+    // Where that one has all the connections that it may have, or is barred, the next
+    // by rendezvous hashing, or one of another tier. Only where all that are left are
+    // barred, one of them. nullopt: none. Does not count the flow.
     std::optional<ServerId> choose(const Pick& pick) const noexcept;
     // The same as if there were no limits: for flows that a limit reached just now.
     // REQUIRES: it has tiers
     ServerId choose_beyond(const Pick& pick) const noexcept;
 
     std::span<const Tier> tiers() const noexcept { return tiers_; }
+    // Who takes nothing, and why.
+    struct Absence {
+      ServerId server = 0;
+      std::string why;
+    };
+    std::span<const Absence> absences() const noexcept { return absences_; }
+    bool is_in_panic() const noexcept { return panic_; }
+    // The member, where one of its tier takes flows, or nullptr.
+    const Member* find(ServerId server) const noexcept;
 
    private:
     bool is_open(const Tier& tier, std::size_t member) const noexcept;
     bool is_open(const Tier& tier) const noexcept;
+    bool is_free(const Tier& tier, std::size_t member) const noexcept;
     const Tier* first_open() const noexcept;
-    std::optional<ServerId> choose_open(const Tier& tier, std::uint64_t hash) const noexcept;
+    const Tier* open_tier(std::uint64_t hash) const noexcept;
+    std::optional<ServerId> choose_free(const Tier& preferred, std::uint64_t hash) const noexcept;
 
     struct Place {
       ServerId server = 0;
       std::uint16_t tier = 0, member = 0;
     };
-    std::vector<Tier> tiers_;    // the first is asked first; each has a member with a portion
+    const Place* place_of(ServerId server) const noexcept;
+
+    std::vector<Tier> tiers_;    // those with shares first; each has a member with a portion
     std::vector<Place> places_;  // of all members, by server
+    std::vector<Absence> absences_;
+    bool panic_ = false;
     const Gauges* gauges_ = nullptr;
   };
 
+  const Algorithm* algorithm = nullptr;
   Side v4, v6;
+  TupleKey hashed;  // the bits of a flow's TupleKey that Pick::hash is made of
   const Side& side(Family family) const noexcept { return family == Family::V4 ? v4 : v6; }
 };
 

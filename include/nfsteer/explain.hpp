@@ -101,6 +101,8 @@ struct Explanation {
 };
 inline constexpr std::size_t kPolicyStepsMax = 1'000;
 inline constexpr std::size_t kRouteStepsMax = 1'000;
+// Of servers that take no flows as many are told.
+inline constexpr std::size_t kAbsencesMax = 10;
 
 // What decide() would answer now, and why. `situation` is of the snapshot, at the time
 // `at`; `now_s` is as for decide(). Any thread; takes a time that grows with the number

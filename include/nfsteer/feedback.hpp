@@ -2,9 +2,11 @@
 // and the gauges that balancers read, kept right whatever gets lost on the way.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +71,7 @@ struct FlowReport {
   std::uint64_t key = 0;         // flow_key()
   std::uint64_t stamp_ns = 0;    // when it happened, by the kernel's wall clock; 0: not told
   std::optional<Volume> volume;  // since it began; only with nf_conntrack_acct
+  Volume answers;                // the server's part of it
   FiveTuple tuple;               // of its first packet, before any rewriting
 
   friend bool operator==(const FlowReport&, const FlowReport&) = default;
@@ -134,6 +137,36 @@ struct ServerFigures {
   ServerFigures& operator-=(const ServerFigures& earlier) noexcept;
 };
 
+// How a server's last flows went, in the order in which that becomes known. A value.
+class Conduct {
+ public:
+  // The first reply came. TCP tells by its end, too, that all was well: a server that
+  // resets what it has just accepted answers each flow.
+  void answer() noexcept;
+  void finish() noexcept { resets_ = 0; }
+  // It was refused, or never answered.
+  void fail() noexcept;
+  // It was accepted and then reset without a word.
+  void reset() noexcept;
+  // The failures until now do not count as being in a row with later ones.
+  void forgive() noexcept { silent_ = resets_ = 0; }
+
+  // In a row.
+  std::uint32_t failures() const noexcept { return std::max(silent_, resets_); }
+  // Of the last kWindow flows.
+  std::uint32_t seen() const noexcept { return seen_; }
+  std::uint32_t failed() const noexcept { return failed_; }
+
+  static constexpr std::uint32_t kWindow = 100;
+
+ private:
+  void push(bool is_failure) noexcept;
+
+  std::uint32_t silent_ = 0, resets_ = 0;
+  std::uint32_t seen_ = 0, failed_ = 0, next_ = 0;
+  std::bitset<kWindow> window_;  // a ring: failures
+};
+
 // The figures of all servers by their ids, counted for as long as the process
 // lives. Who gives an id to another server keeps what it had until then, and
 // subtracts it. One thread writes, any thread reads.
@@ -147,7 +180,12 @@ class ServerRecords {
   // All zero for a server of which nothing was heard.
   ServerFigures read(ServerId id) const noexcept;
 
+  // Whether so many of its last flows failed that it should be looked at: a fifth, of ten
+  // at least (dnsdist's lazy health checks).
+  bool is_suspect(ServerId id) const noexcept;
+
   struct Record {
+    Tally recent_seen, recent_failed;  // as Conduct has them
     Tally active, total, failed, packets, bytes, last_s;
     Tally latency_sum_us, latency_min_us, latency_max_us;
     std::array<Tally, Latencies::kBuckets> latencies;
@@ -171,7 +209,10 @@ class ServerRecords {
 // failed when its entry goes before any reply, or when it is TCP and has no
 // reply after 5 s; then it stays active, as its client still tries. For its
 // server's gauge, not for the figures, a failure is a latency of twice that which is
-// known, of 5 s at most, and where none is known.
+// known, of 5 s at most, and where none is known. Failures in a row bar the server
+// (Gauges::fail()). Of UDP they count for that only once the server has answered some:
+// others never do. Connections that a server reset at once are among them when their
+// entries go, 10 s later: only then conntrack tells what was transferred.
 //
 // A flow's latency is the time from New to the first reply, by the kernel's stamps
 // where both reports have one. But New is stamped before the flow waits for us in
@@ -212,6 +253,8 @@ class FlowLedger {
   void apply(const FlowReport& report, Instant now);
   // What time brings about; to be called a few times a second.
   void tick(Instant now);
+  // Whether a server was barred since the last call.
+  bool take_alarm() noexcept { return std::exchange(alarm_, false); }
 
   // Reports were lost, the last of them before `now`: what is read from now on of
   // flows of before is no measure of their latency.
@@ -254,6 +297,8 @@ class FlowLedger {
     std::uint32_t active = 0;
     std::array<std::int32_t, 3> pending{};  // at the last corrections, newest first
     Instant sampled;                        // its latency
+    Conduct conduct;
+    bool answers_udp = false;
   };
   using Flows = std::unordered_map<std::uint64_t, Flow>;
 
@@ -270,7 +315,8 @@ class FlowLedger {
   void count(Flow& flow, Instant now);
   void activate(Flow& flow);
   void end(Flow& flow, State state);
-  void fail(Flow& flow, Instant now);
+  void fail(Flow& flow, std::uint8_t protocol, Instant now);
+  void judge(const Flow& flow, void (Conduct::*what)() noexcept);
   void add_volume(Flow& flow, const FlowReport& report);
   void add_latency(const Flow& flow, const FlowReport& report, Instant now);
   void sample(ServerId id, std::uint32_t latency_us, Instant now);
@@ -288,6 +334,7 @@ class FlowLedger {
   Instant next_correction_;
   Tally unknown_;
   Instant lost_;  // when the last loss was over
+  bool alarm_ = false;
 
   std::uint8_t listing_ = 0;  // its number
   bool is_listing_ = false;

@@ -185,8 +185,24 @@ struct Ruleset {
   std::vector<FallbackRange> fallback;
 };
 
-// The table that carries out the snapshot's decisions.
-Ruleset make_ruleset(const Snapshot& snapshot);
+// The table that carries out the snapshot's decisions. `situation` is one of the
+// snapshot: who takes flows, so that the fallback does what the engine would.
+Ruleset make_ruleset(const Snapshot& snapshot, const Situation& situation);
+
+// The fallback of a snapshot's ruleset, made anew when servers come and go.
+class FallbackPlan {
+ public:
+  // The snapshot outlives it.
+  explicit FallbackPlan(const Snapshot& snapshot);
+  ~FallbackPlan();
+
+  // Writes the fallback as of the situation over that of the ruleset.
+  void write(const Situation& situation, Ruleset& ruleset);
+
+ private:
+  class Side;
+  std::vector<std::unique_ptr<Side>> sides_;  // of IPv4, of IPv6
+};
 
 // The table as text that `nft -f` loads: idempotent, one transaction.
 std::string to_nft(const Ruleset& ruleset);

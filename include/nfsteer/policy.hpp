@@ -66,6 +66,9 @@ struct GroupConfig {
   std::uint32_t hash_factor = 125;      // bounded-hash: percent of the mean load
   std::uint32_t slow_start_s = 0;       // in which a server that came back reaches its weight
   std::optional<AffinityConfig> affinity = {};  // absent: none
+  std::optional<std::string> check = {};        // whether its servers are well; absent: unknown
+  FailoverConfig failover = {};
+  DrainConfig drain = {};
 };
 inline constexpr std::uint32_t kHashFactorMin = 101, kHashFactorMax = 10'000;
 
@@ -237,10 +240,10 @@ struct Situation {
   Activity activity;
   std::vector<std::shared_ptr<const Lineup>> lineups;  // by group
 };
-// The lineup of one group of the snapshot. `portion` says what of its weight each
-// server takes.
+// The lineup of one group of the snapshot, of its servers of each family as planned.
 std::shared_ptr<const Lineup> make_lineup(const Snapshot& snapshot, const Group& group,
-                                          const std::function<double(const Server&)>& portion);
+                                          const Algorithm& algorithm, const LineupPlan& v4,
+                                          const LineupPlan& v6);
 // At a time, with every server that is up at its full weight.
 Situation situation_at(const Snapshot& snapshot, Time time);
 
@@ -267,6 +270,12 @@ std::vector<Problem> validate(const Config& config);
 // only when there is no other. REQUIRES: validate(config) is empty. Control thread.
 std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
                                         const KnownIds& known = {});
+
+// The two halves of compile(): the first takes time and reads the configuration alone,
+// the second is quick. Any thread; the control thread.
+std::unique_ptr<Snapshot> compile_rules(const Config& config);
+void compile_groups(Snapshot& snapshot, const std::vector<GroupConfig>& groups, GroupStates& states,
+                    const KnownIds& known);
 
 // ---- the decision -------------------------------------------------------------
 

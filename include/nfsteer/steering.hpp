@@ -14,10 +14,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -144,6 +146,33 @@ class Decider {
   Desk* desk_ = nullptr;
 };
 
+// ---- what people set ----------------------------------------------------------------
+
+// In place of the weight in the configuration, or in percent of it.
+struct WeightOverride {
+  std::uint32_t value = 100;
+  bool is_percent = true;
+
+  friend bool operator==(const WeightOverride&, const WeightOverride&) = default;
+};
+inline constexpr std::uint32_t kWeightPercentMax = 10'000;
+
+// What somebody set while all runs, in place of what the configuration says. Names
+// that it does not have mean nothing, until it has them.
+struct Overrides {
+  struct OfServer {
+    std::optional<ServerState> state;
+    std::optional<Time> since;  // of the state
+    std::optional<WeightOverride> weight;
+
+    friend bool operator==(const OfServer&, const OfServer&) = default;
+  };
+  std::map<std::string, OfServer> servers;        // by "group/server"
+  std::map<std::string, std::string> algorithms;  // by group
+
+  friend bool operator==(const Overrides&, const Overrides&) = default;
+};
+
 // ---- what was counted -------------------------------------------------------------
 
 // What the kernel reported of flows.
@@ -154,12 +183,22 @@ struct TrafficStatistics {
   std::optional<Time> last_flow;
 };
 
+// What a server's check said.
+struct CheckStatistics {
+  std::optional<Time> last;   // when it was probed last
+  std::optional<Time> since;  // when its health changed last
+  std::string reason;         // such as "refused"
+};
+
 struct ServerStatistics {
   std::string name, address;
   std::optional<std::uint16_t> port;
   ServerId id = 0;
   std::uint32_t weight = 1;
-  std::string state;           // as name() of a ServerState
+  std::string state;               // as name() of a ServerState
+  std::string health = "unknown";  // "up", "down", by its check
+  std::optional<CheckStatistics> check;
+  bool ejected = false;        // its flows failed, so it is left out for a while
   std::uint64_t selected = 0;  // flows that it was chosen for
   TrafficStatistics traffic;
 };
@@ -171,10 +210,13 @@ struct AffinityStatistics {
 
 struct GroupStatistics {
   std::string name, algorithm;
-  std::uint64_t requests = 0;  // flows for which the group was asked
-  std::uint64_t selected = 0;  // flows that got a server
-  std::uint64_t failed = 0;    // flows for which it was the first to be asked, without a server
-  TrafficStatistics traffic;   // of its servers
+  std::string failover;               // as name() of a Failover
+  bool panic = false;                 // health is ignored
+  std::optional<std::uint32_t> tier;  // the first that gets flows, from 1; none: nobody does
+  std::uint64_t requests = 0;         // flows for which the group was asked
+  std::uint64_t selected = 0;         // flows that got a server
+  std::uint64_t failed = 0;   // flows for which it was the first to be asked, without a server
+  TrafficStatistics traffic;  // of its servers
   std::optional<AffinityStatistics> affinity;
   std::vector<ServerStatistics> servers;
 };
@@ -214,13 +256,22 @@ struct Statistics {
   std::vector<PolicyStatistics> policies;
   std::vector<TableStatistics> tables;
   std::vector<ScheduleStatistics> schedules;
-  CacheCounts cache;        // decisions by flow
-  CacheCounts route_cache;  // ways by what the rules read
+  std::map<std::string, std::uint64_t> failover;  // what was done, by name() of its reason
+  CacheCounts cache;                              // decisions by flow
+  CacheCounts route_cache;                        // ways by what the rules read
 };
 
 // Sums of Tallies.
 struct Totals;
-class Uptimes;
+class Fleet;
+
+// The part of a configuration that takes time to compile.
+struct Prepared {
+  std::unique_ptr<Snapshot> snapshot;  // without groups
+  std::vector<GroupConfig> groups;
+};
+// Any thread. REQUIRES: validate(config) is empty
+Prepared prepare(const Config& config);
 
 // ---- all of it ----------------------------------------------------------------------
 
@@ -238,12 +289,40 @@ class Steering {
   // counters go on where the names are the same. set_time() says when the schedules
   // change next.
   std::vector<Problem> apply(const Config& config, const KnownIds& known = {});
+  // The same in two steps, of which only this one is the control thread's.
+  void apply(Prepared prepared, const KnownIds& known = {});
 
   // Puts the schedules of that time in force, and the weights of servers that
   // start slowly, where that changes anything. Returns the time by which to call
   // it again: Time::max() for never. To be called after the clock was set, too.
   Time set_time(Time now);
   void set_interfaces(InterfaceNames interfaces);
+
+  using Instant = FailoverBoard::Instant;
+  // What a server's check says: it takes flows or not, if its group fails over by
+  // that. Absent: it is not known. The server is named as "group/server"; one that is
+  // not there is passed over.
+  void set_check(std::string_view server, std::optional<bool> is_up, const std::string& reason,
+                 Instant now);
+  // A check of the server passed at that time: an ejection that is older is over.
+  void pass_check(std::string_view server, Instant when, Instant now);
+  // Ejects servers whose flows failed, and takes back those whose ejection is over.
+  // Returns when to call it again at the latest: Instant::max() for never. To be called
+  // as soon as a FlowLedger says that a server is barred, too.
+  Instant advance(Instant now);
+  // What people set from now on. A server that is up again also gets its group's flows
+  // back, where `fail_back` is off.
+  void set_overrides(Overrides overrides, Instant now);
+  const Overrides& overrides() const noexcept;
+  // What failures led to since the last call, to be logged.
+  std::vector<FailoverEvent> take_events();
+  // What holds of a server of the snapshot in force.
+  ServerState state_of(const Server& server) const;
+  std::uint32_t weight_of(const Server& server) const;
+  ServerHealth health_of(const Server& server) const;
+  // The server of that name, "group/server", in the snapshot in force, or nullptr.
+  const Server* find_server(std::string_view name) const;
+
   // Every decider forgets what it remembers.
   void flush_cache();
 
@@ -278,7 +357,8 @@ class Steering {
   // `forget`: what deciders remember may be wrong now.
   void publish(World world, bool forget = true);
   void know(const KnownIds& known);
-  std::shared_ptr<const Lineup> line_up(const Snapshot& snapshot, const Group& group) const;
+  void refresh_lineups();
+  void describe_health(std::size_t group, GroupStatistics& made) const;
   void settle();
   Totals counted(const Retired& retired) const;
   Totals totals();
@@ -294,8 +374,9 @@ class Steering {
   std::vector<Retired> retired_;
   std::unique_ptr<Totals> carried_;   // of earlier snapshots, by the names of this one
   std::unique_ptr<Totals> baseline_;  // what reset_statistics() has set aside
-  std::unique_ptr<Uptimes> uptimes_;
+  std::unique_ptr<Fleet> fleet_;
   Time now_ = Time::min();
+  Instant instant_;
 };
 
 }  // namespace nfsteer

@@ -35,7 +35,9 @@ Exit show(const std::string& file) {
   const auto config = file.empty() ? Config() : load_or_complain(file);
   if (!config) return Exit::ConfigInvalid;
   GroupStates states;
-  return print(netlink::to_nft(netlink::make_ruleset(*compile(*config, states))));
+  const auto snapshot = compile(*config, states);
+  return print(netlink::to_nft(
+      netlink::make_ruleset(*snapshot, situation_at(*snapshot, std::chrono::system_clock::now()))));
 }
 
 }  // namespace

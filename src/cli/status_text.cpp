@@ -120,13 +120,27 @@ std::string latency(std::uint64_t us, const Latencies::Summary& summary) {
   return us < 1'000'000 ? format("{:.1f}ms", value / 1e3) : format("{:.1f}s", value / 1e6);
 }
 
+// The first tier that gets flows.
+std::string tier(const GroupStatistics& group) {
+  const std::string text = group.tier ? number(*group.tier) : "-";
+  return group.panic ? text + " PANIC" : text;
+}
+
+// In capitals what somebody has set.
+std::string state(const ServerStatistics& server) {
+  if (server.state == name(ServerState::Drain)) return "DRAIN";
+  if (server.state == name(ServerState::Maintenance)) return "MAINTENANCE";
+  if (server.health == "down") return "down";
+  return server.ejected ? "ejected" : "up";
+}
+
 std::string groups_text(const std::vector<GroupStatistics>& groups) {
-  TextTable table({Column{"GROUP"}, Column{"ALGORITHM"}, Column{"REQUESTS", kRight},
-                   Column{"NO SERVER", kRight}, Column{"ACTIVE", kRight}, Column{"FAILED", kRight},
-                   Column{"CLIENTS", kRight}});
+  TextTable table({Column{"GROUP"}, Column{"ALGORITHM"}, Column{"FAILOVER"}, Column{"TIER"},
+                   Column{"REQUESTS", kRight}, Column{"NO SERVER", kRight},
+                   Column{"ACTIVE", kRight}, Column{"FAILED", kRight}, Column{"CLIENTS", kRight}});
   for (const GroupStatistics& group : groups)
-    table.add({group.name, group.algorithm, number(group.requests), number(group.failed),
-               number(group.traffic.active), number(group.traffic.failed),
+    table.add({group.name, group.algorithm, group.failover, tier(group), number(group.requests),
+               number(group.failed), number(group.traffic.active), number(group.traffic.failed),
                group.affinity ? number(group.affinity->clients) : "-"});
   return table.text();
 }
@@ -138,12 +152,33 @@ std::string servers_text(const std::vector<GroupStatistics>& groups) {
   for (const GroupStatistics& group : groups)
     for (const ServerStatistics& server : group.servers) {
       const Latencies::Summary& summary = server.traffic.latency_us;
-      table.add({format("{}/{}", group.name, server.name), endpoint(server), server.state,
+      table.add({format("{}/{}", group.name, server.name), endpoint(server), state(server),
                  number(server.weight), share(server, group), number(server.selected),
                  number(server.traffic.active), number(server.traffic.failed),
                  latency(summary.p50_us, summary), latency(summary.p99_us, summary)});
     }
   return table.text();
+}
+
+// Of the servers that have checks.
+std::string checks_text(const std::vector<GroupStatistics>& groups) {
+  TextTable table(
+      {Column{"SERVER"}, Column{"CHECK"}, Column{"SINCE"}, Column{"LAST"}, Column{"REASON"}});
+  for (const GroupStatistics& group : groups)
+    for (const ServerStatistics& server : group.servers) {
+      if (!server.check) continue;
+      const auto& [last, since, reason] = *server.check;
+      table.add({format("{}/{}", group.name, server.name), server.health, since ? ago(*since) : "-",
+                 last ? ago(*last) : "-", printable(reason)});
+    }
+  return table.text();
+}
+
+bool has_checks(const std::vector<GroupStatistics>& groups) {
+  return std::ranges::any_of(groups, [](const GroupStatistics& group) {
+    return std::ranges::any_of(group.servers,
+                               [](const ServerStatistics& server) { return !!server.check; });
+  });
 }
 
 std::string policies_text(const std::vector<PolicyStatistics>& policies) {
@@ -196,6 +231,7 @@ std::string status_text(const Status& status) {
   const Statistics& counted = status.counted;
   if (!counted.groups.empty())
     text += '\n' + groups_text(counted.groups) + '\n' + servers_text(counted.groups);
+  if (has_checks(counted.groups)) text += '\n' + checks_text(counted.groups);
   if (!counted.policies.empty()) text += '\n' + policies_text(counted.policies);
   if (!counted.tables.empty()) text += '\n' + tables_text(counted.tables);
   if (!counted.schedules.empty()) text += '\n' + schedules_text(counted.schedules);

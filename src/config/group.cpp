@@ -12,7 +12,10 @@ namespace {
 constexpr std::string_view kStates[] = {"up", "drain", "maintenance"};  // as ServerState
 constexpr std::string_view kParts[] = {"saddr", "sport", "daddr", "dport", "proto"};
 constexpr std::string_view kAffinityKeys[] = {"saddr"};
+constexpr std::string_view kFailoverWords[] = {"none", "immediate", "delayed", "probe"};
+constexpr std::string_view kKeepOrCut[] = {"keep", "cut"};
 constexpr SecondsRange kSlowStart{std::chrono::seconds(1), std::chrono::hours(24)};
+constexpr SecondsRange kDrainTimeout{std::chrono::seconds(1), std::chrono::hours(24 * 365)};
 constexpr SecondsRange kAffinityTimeout{std::chrono::seconds(1), std::chrono::hours(24 * 365)};
 
 std::optional<std::uint32_t> read_weight(const Node& node, Report& report) {
@@ -79,6 +82,38 @@ AffinityConfig read_affinity(const Node& node, const std::string& where, Report&
   return affinity;
 }
 
+// With a check a group fails over by it, if it does not say otherwise.
+FailoverConfig read_failover(TableReader& in, bool has_check, Report& report) {
+  FailoverConfig config;
+  if (has_check) config.failover = Failover::Probe;
+  if (const auto word = in.word("failover", kFailoverWords))
+    config.failover = static_cast<Failover>(*word);
+  config.min_up = in.number<std::uint32_t>("min_up", {1, 10'000}).value_or(config.min_up);
+  config.fail_back = in.flag("fail_back").value_or(config.fail_back);
+  config.panic_percent = in.number<std::uint32_t>("panic", {0, 100}).value_or(config.panic_percent);
+  config.cut = in.word("on_down", kKeepOrCut) == 1;
+  if (const Node* failures = in.find("failures")) {
+    config.failures =
+        in.number<std::uint32_t>("failures", {1, kFailuresMax}).value_or(config.failures);
+    if (config.failover != Failover::Delayed)
+      report.value_mistake(*failures, "`failures` is for failover = \"delayed\"");
+  }
+  if (const Node* lazy = in.find("lazy")) {
+    config.lazy = in.flag("lazy").value_or(config.lazy);
+    if (config.failover != Failover::Probe)
+      report.value_mistake(*lazy, "`lazy` is for failover = \"probe\"");
+  }
+  return config;
+}
+
+DrainConfig read_drain(TableReader& in, Report& report) {
+  DrainConfig config;
+  config.timeout_s = read_seconds_number(in.find("drain_timeout"), kDrainTimeout, report)
+                         .value_or(config.timeout_s);
+  config.cut = in.word("on_drain_timeout", kKeepOrCut) == 1;
+  return config;
+}
+
 GroupConfig read_group(const Node& node, Report& report) {
   const std::string where = format("group.{}", printable(node.key));
   TableReader in(node, where, report);
@@ -93,6 +128,9 @@ GroupConfig read_group(const Node& node, Report& report) {
       read_seconds_number(in.find("slow_start"), kSlowStart, report).value_or(group.slow_start_s);
   if (const Node* affinity = in.find("affinity"))
     group.affinity = read_affinity(*affinity, where + ".affinity", report);
+  group.check = in.text("check");
+  group.failover = read_failover(in, group.check.has_value(), report);
+  group.drain = read_drain(in, report);
   if (const Node* servers = in.find("servers"))
     group.servers = read_list<ServerConfig>(*servers, where + ".servers", report, read_server);
   in.finish();

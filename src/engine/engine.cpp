@@ -87,7 +87,8 @@ class Engine final : public Control {
     const netlink::Answer give_up{drop ? netlink::Verdict::Drop : netlink::Verdict::Accept,
                                   std::nullopt};
     for (const auto& worker : workers_) worker->start(seat_.distrust_abandoned ? give_up : again);
-    auto installed = netlink::install(netlink::make_ruleset(snapshot()));
+    auto installed =
+        netlink::install(netlink::make_ruleset(snapshot(), steering_.world().situation));
     feed_.start();
     state_ = installed ? "steering" : "not steering: " + installed.error().message;
     return installed;

@@ -57,6 +57,13 @@ void each_field(S& affinity, auto field) {
   field("evictions", affinity.evictions);
 }
 
+template <Is<CheckStatistics> S>
+void each_field(S& check, auto field) {
+  field("last", check.last);
+  field("since", check.since);
+  field("reason", check.reason);
+}
+
 template <Is<ServerStatistics> S>
 void each_field(S& server, auto field) {
   field("name", server.name);
@@ -65,6 +72,9 @@ void each_field(S& server, auto field) {
   field("id", server.id);
   field("weight", server.weight);
   field("state", server.state);
+  field("health", server.health);
+  field("check", server.check);
+  field("ejected", server.ejected);
   field("selected", server.selected);
   each_field(server.traffic, field);
 }
@@ -73,6 +83,9 @@ template <Is<GroupStatistics> S>
 void each_field(S& group, auto field) {
   field("name", group.name);
   field("algorithm", group.algorithm);
+  field("failover", group.failover);
+  field("panic", group.panic);
+  field("tier", group.tier);
   field("requests", group.requests);
   field("selected", group.selected);
   field("failed", group.failed);
@@ -154,6 +167,7 @@ void each_part(auto& status, auto field) {
   field("policies", status.counted.policies);
   field("tables", status.counted.tables);
   field("schedules", status.counted.schedules);
+  field("failover", status.counted.failover);
   field("cache", status.counted.cache);
   field("route_cache", status.counted.route_cache);
   field("conntrack", status.conntrack);

@@ -120,6 +120,7 @@ class Trace {
   bool tell_tier(const Table& table, const Table::Tier& tier, OptionalIndex chosen);
   void tell_no_route();
   void tell_server();
+  void tell_absences(const Lineup::Side& side);
   void tell_otherwise();
 
   void add(const char* kind, std::string name, const char* outcome, std::string why = {}) {
@@ -314,15 +315,27 @@ void Trace::tell_no_route() {
 void Trace::tell_server() {
   const Group& group = snapshot_.groups[*decision_.group];
   const Server& server = *snapshot_.servers[decision_.server];
+  const Lineup& lineup = *situation_.lineups[*decision_.group];
+  const Lineup::Side& side = lineup.side(flow_.family());
   add("group", group.name, kTaken,
-      format("{} ({}), {} for {}", group.algorithm, find_algorithm(group.algorithm)->summary,
+      format("{} ({}), {} for {}{}", lineup.algorithm->name, lineup.algorithm->summary,
              counted(group.pool(flow_.family()).servers.size(), "server", "servers"),
-             family_name(flow_)));
+             family_name(flow_), side.is_in_panic() ? ", in panic: health is ignored" : ""));
+  tell_absences(side);
   const bool is_kept =
       group.affinity && group.affinity->find(flow_.tuple.source, now_s_) == server.id;
   add("server", *made_.server, kTaken,
-      format("{}, weight {}{}{}", endpoint_text(server, flow_), server.weight,
+      format("{}, weight {}{}{}", endpoint_text(server, flow_), side.find(server.id)->weight,
              server.backup ? ", backup" : "", is_kept ? ", this client's" : ""));
+}
+
+// The servers that the balancer does not have.
+void Trace::tell_absences(const Lineup::Side& side) {
+  const auto absences = side.absences();
+  for (const auto& [server, why] : absences.first(std::min(absences.size(), kAbsencesMax)))
+    add("server", format("{}/{}", *made_.group, snapshot_.servers[server]->name), "away", why);
+  if (absences.size() > kAbsencesMax)
+    add("server", format("and {} more", absences.size() - kAbsencesMax), "away");
 }
 
 // Where the flow would go without its group.

@@ -37,6 +37,15 @@ std::uint32_t smoothed(std::uint32_t before_us, std::uint32_t sample_us, nanosec
   return before_us - static_cast<std::uint32_t>(way * (before_us - sample_us));
 }
 
+// The server has answered SYN, then nothing but RST: two or three packets (it may have
+// acknowledged what the client sent), none of which is longer than its headers.
+bool was_reset_at_once(const FlowReport& report) noexcept {
+  if (report.tcp_state != TcpState::Close || !report.volume) return false;
+  const std::uint64_t header_bytes = report.tuple.source.family == Family::V4 ? 80 : 100;
+  const auto& [packets, bytes] = report.answers;
+  return packets >= 2 && packets <= 3 && bytes <= packets * header_bytes;
+}
+
 }  // namespace
 
 std::uint64_t flow_key(std::uint32_t id, const FiveTuple& tuple) noexcept {
@@ -106,13 +115,17 @@ void FlowLedger::update(Flow& flow, const FlowReport& report, Instant now) {
   flow.listing = listing_;
   if (report.seen_reply && !flow.replied) {
     flow.replied = true;
+    if (report.tuple.protocol == protocol::kUdp) watches_[flow.server].answers_udp = true;
+    judge(flow, &Conduct::answer);
     if (flow.witnessed && flow.opened > lost_) add_latency(flow, report, now);
   }
   if (!is_over(report.tcp_state)) {
     if (flow.state == State::Missing) activate(flow);
     return;
   }
-  if (!flow.replied) fail(flow, now);
+  if (!flow.replied) fail(flow, report.tuple.protocol, now);
+  if (flow.replied && report.tcp_state != TcpState::Close && flow.state == State::Active)
+    judge(flow, &Conduct::finish);
   end(flow, State::Over);
 }
 
@@ -125,7 +138,8 @@ void FlowLedger::drop(Flows::iterator found) {
 void FlowLedger::destroy(Flows::iterator found, const FlowReport& report, Instant now) {
   Flow& flow = found->second;
   add_volume(flow, report);
-  if (!flow.replied && !report.seen_reply) fail(flow, now);
+  if (!flow.replied && !report.seen_reply) fail(flow, report.tuple.protocol, now);
+  if (flow.replied && was_reset_at_once(report)) judge(flow, &Conduct::reset);
   end(flow, State::Over);
   if (is_listing_) over_while_listing_.insert(report.key);
   flows_.erase(found);
@@ -176,13 +190,27 @@ void FlowLedger::end(Flow& flow, State state) {
 // To balancers a failure is a slow answer: a server that refuses at once, or never
 // answers, must not pass for a fast one, nor for one that is not known. One failure
 // among many answers costs little, one after the other soon nearly all.
-void FlowLedger::fail(Flow& flow, Instant now) {
+void FlowLedger::fail(Flow& flow, std::uint8_t protocol, Instant now) {
   if (flow.failed) return;
   flow.failed = true;
+  if (protocol != protocol::kUdp || watches_[flow.server].answers_udp) judge(flow, &Conduct::fail);
   if (flow.in_total) records_[flow.server].failed.add(1);
   constexpr auto kMost_us = static_cast<std::uint32_t>(microseconds(kAnswerLimit).count());
   const std::uint32_t known_us = gauges_[flow.server].latency_us.load(std::memory_order_relaxed);
   sample(flow.server, known_us == 0 ? kMost_us : std::min(2 * known_us, kMost_us), now);
+}
+
+// Flows of an earlier time say nothing of how the server is now.
+void FlowLedger::judge(const Flow& flow, void (Conduct::*what)() noexcept) {
+  if (!flow.in_total) return;
+  Conduct& conduct = watches_[flow.server].conduct;
+  (conduct.*what)();
+  ServerRecords::Record& record = records_[flow.server];
+  record.recent_seen.set(conduct.seen());
+  record.recent_failed.set(conduct.failed());
+  if (!gauges_.fail(flow.server, conduct.failures())) return;
+  conduct.forgive();
+  alarm_ = true;
 }
 
 // A listing may be older than what was reported before it was read.
@@ -233,7 +261,7 @@ void FlowLedger::fail_unanswered(Instant now) {
     if (found == flows_.end()) continue;
     Flow& flow = found->second;
     const bool is_old = now - flow.opened >= kAnswerLimit;  // not a later one of that key
-    if (is_old && flow.state == State::Active && !flow.replied) fail(flow, now);
+    if (is_old && flow.state == State::Active && !flow.replied) fail(flow, protocol::kTcp, now);
   }
 }
 

@@ -44,6 +44,14 @@ ServerRecords::Record& ServerRecords::operator[](ServerId id) {
   return *record;
 }
 
+bool ServerRecords::is_suspect(ServerId id) const noexcept {
+  constexpr std::uint64_t kSeenMin = 10, kFailedPercent = 20;
+  const Record* record = records_[id].load(std::memory_order_acquire);
+  if (!record) return false;
+  const std::uint64_t seen = record->recent_seen.read(), failed = record->recent_failed.read();
+  return seen >= kSeenMin && failed * 100 >= seen * kFailedPercent;
+}
+
 ServerFigures ServerRecords::read(ServerId id) const noexcept {
   ServerFigures figures;
   const Record* record = records_[id].load(std::memory_order_acquire);

@@ -82,15 +82,18 @@ TcpState read_tcp_state(const nlattr* protocol_info) noexcept {
   return state <= static_cast<std::uint8_t>(TcpState::SynSent2) ? TcpState{state} : TcpState::None;
 }
 
-std::optional<Volume> read_volume(const Attributes& attributes) noexcept {
-  if (!attributes[CTA_COUNTERS_ORIG] || !attributes[CTA_COUNTERS_REPLY]) return std::nullopt;
-  Volume volume;
-  for (const auto direction : {CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY}) {
-    const Attributes counters(attributes[direction]);
-    volume.packets += be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_PACKETS).value_or(0));
-    volume.bytes += be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_BYTES).value_or(0));
-  }
-  return volume;
+Volume read_counters(const nlattr* nest) noexcept {
+  const Attributes counters(nest);
+  return {be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_PACKETS).value_or(0)),
+          be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_BYTES).value_or(0))};
+}
+
+void read_volume(const Attributes& attributes, FlowReport& report) noexcept {
+  if (!attributes[CTA_COUNTERS_ORIG] || !attributes[CTA_COUNTERS_REPLY]) return;
+  const Volume questions = read_counters(attributes[CTA_COUNTERS_ORIG]);
+  report.answers = read_counters(attributes[CTA_COUNTERS_REPLY]);
+  report.volume =
+      Volume{questions.packets + report.answers.packets, questions.bytes + report.answers.bytes};
 }
 
 std::optional<FlowReport::Kind> kind_of(const nlmsghdr& message) noexcept {
@@ -158,7 +161,7 @@ std::optional<FlowReport> read_flow(const nlmsghdr& message, std::size_t bytes, 
   report.server = static_cast<ServerId>((number(CTA_MARK) & layout.mask) >> layout.shift());
   report.seen_reply = (number(CTA_STATUS) & IPS_SEEN_REPLY) != 0;
   report.tcp_state = read_tcp_state(attributes[CTA_PROTOINFO]);
-  report.volume = read_volume(attributes);
+  read_volume(attributes, report);
   report.stamp_ns = be64toh(attributes.number<std::uint64_t>(kTimestampEvent).value_or(0));
   return report;
 }

@@ -41,9 +41,9 @@ std::string fallback_chain(const Ruleset::FallbackGroup& group) {
   return format("fallback_{}_{}", group.name, group.family == Family::V4 ? 4 : 6);
 }
 
-// Where there is nothing to choose, no chain has to.
+// Where there is nothing to choose and never will be, no chain has to.
 bool has_chain(const Ruleset::FallbackGroup& group) {
-  return group.members.size() > 1;
+  return group.members.size() > 1 || group.members.front().action == Action::Steer;
 }
 
 // ---- sets -------------------------------------------------------------------

@@ -19,14 +19,6 @@ Server compile_server(const ServerConfig& config, const ServerIdentity& identity
           hash_of(identity), config.max_connections, config.priority, config.backup, config.state};
 }
 
-TupleParts parts_hashed(const GroupConfig& config) {
-  if (config.hash) return *config.hash;
-  TupleParts source;
-  source.source = true;
-  return find_algorithm(config.algorithm)->hashes == Algorithm::Hashes::Source ? source
-                                                                               : kWholeTuple;
-}
-
 Group compile_group(const GroupConfig& config, const Ids& ids, GroupStates& states) {
   auto& state = states.groups[config.name];
   if (!state) {
@@ -45,10 +37,12 @@ Group compile_group(const GroupConfig& config, const Ids& ids, GroupStates& stat
   group.snat = config.snat;
   group.v4.state = &state->v4;
   group.v6.state = &state->v6;
-  group.hashed = mask_of(parts_hashed(config));
+  group.hash = config.hash;
   group.factor = config.hash_factor;
   group.slow_start_s = config.slow_start_s;
   group.affinity = state->affinity;
+  group.failover = config.failover;
+  group.drain = config.drain;
   for (const ServerConfig& server : config.servers) {
     const ServerIdentity identity = identity_of(config, server);
     const ServerId id = ids.of(identity);
@@ -123,7 +117,7 @@ std::vector<const T*> by_priority(const std::vector<T>& configs) {
 }
 
 // Numbers the rules, and makes the classifier of them.
-void compile_rules(Snapshot& snapshot) {
+void number_rules(Snapshot& snapshot) {
   static const Match kEveryFlow;
   std::vector<const Match*> matches;
   for (std::uint32_t p = 0; p < snapshot.policies.size(); ++p) {
@@ -193,25 +187,16 @@ void index_servers(Snapshot& snapshot, ServerId highest) {
 
 }  // namespace
 
-std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
-                                        const KnownIds& known) {
+std::unique_ptr<Snapshot> compile_rules(const Config& config) {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->engine = config.engine;
-
   snapshot->cache = config.cache;
   snapshot->countries = config.countries;
   for (const ScheduleConfig& schedule : config.schedules)
     snapshot->schedules.emplace_back(schedule);
 
   Indexes groups, tables;
-  const Ids ids(config, known);
-  snapshot->groups.reserve(config.groups.size());
-  for (const GroupConfig& group : config.groups) {
-    groups[group.name] = static_cast<std::uint32_t>(snapshot->groups.size());
-    snapshot->groups.push_back(compile_group(group, ids, states));
-  }
-  for (auto& [name, state] : states.groups)
-    if (!groups.contains(name)) state->affinity.reset();
+  for (std::uint32_t i = 0; i < config.groups.size(); ++i) groups[config.groups[i].name] = i;
   for (const TableConfig* table : by_priority(config.tables)) {
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
     snapshot->tables.push_back(compile_table(*table, groups));
@@ -220,11 +205,29 @@ std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& state
   for (const PolicyConfig* policy : by_priority(config.policies))
     if (policy->enabled)
       snapshot->policies.push_back(compile_policy(*policy, names, groups, tables));
-  compile_rules(*snapshot);
+  number_rules(*snapshot);
   snapshot->reads = fields_read(*snapshot);
   snapshot->no_route = aim_at(config.engine.on_no_route, groups, tables);
-  index_servers(*snapshot, ids.highest());
-  snapshot->gauges = &states.gauges;
+  return snapshot;
+}
+
+void compile_groups(Snapshot& snapshot, const std::vector<GroupConfig>& groups, GroupStates& states,
+                    const KnownIds& known) {
+  const Ids ids(groups, snapshot.engine.mark, known);
+  snapshot.groups.reserve(groups.size());
+  for (const GroupConfig& group : groups)
+    snapshot.groups.push_back(compile_group(group, ids, states));
+  for (auto& [name, state] : states.groups)
+    if (std::ranges::find(groups, name, &GroupConfig::name) == groups.end())
+      state->affinity.reset();
+  index_servers(snapshot, ids.highest());
+  snapshot.gauges = &states.gauges;
+}
+
+std::unique_ptr<const Snapshot> compile(const Config& config, GroupStates& states,
+                                        const KnownIds& known) {
+  auto snapshot = compile_rules(config);
+  compile_groups(*snapshot, config.groups, states, known);
   return snapshot;
 }
 

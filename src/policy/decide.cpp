@@ -158,9 +158,10 @@ Decision go(const Snapshot& snapshot, const Situation& situation, const Decision
   }
   if (decision.action != Action::Steer) return decision;
   const Group& group = snapshot.groups[*decision.group];
-  const Lineup::Side& side = situation.lineups[*decision.group]->side(flow.family());
-  const bool whole = group.hashed == kWholeKey;
-  const Pick pick{whole ? flow_hash : hash(tuple & group.hashed, seed), now_s, turn};
+  const Lineup& lineup = *situation.lineups[*decision.group];
+  const Lineup::Side& side = lineup.side(flow.family());
+  const bool whole = lineup.hashed == kWholeKey;
+  const Pick pick{whole ? flow_hash : hash(tuple & lineup.hashed, seed), now_s, turn};
   decision.server = choose_server(group, side, flow, pick);
   if (turn == Turn::Take) snapshot.gauges->assign(decision.server);
   return decision;

@@ -23,10 +23,11 @@ std::uint64_t hash_of(const ServerIdentity& identity) noexcept {
   return hash;
 }
 
-Ids::Ids(const Config& config, const KnownIds& known) : max_(config.engine.mark.server_max()) {
-  for (const GroupConfig& group : config.groups)
+Ids::Ids(const std::vector<GroupConfig>& groups, const MarkLayout& layout, const KnownIds& known)
+    : max_(layout.server_max()) {
+  for (const GroupConfig& group : groups)
     for (const ServerConfig& server : group.servers) keep(identity_of(group, server), known);
-  for (const GroupConfig& group : config.groups)
+  for (const GroupConfig& group : groups)
     for (const ServerConfig& server : group.servers) give(identity_of(group, server), known);
 }
 

@@ -13,10 +13,10 @@ ServerIdentity identity_of(const GroupConfig& group, const ServerConfig& server)
 // Equal on every machine.
 std::uint64_t hash_of(const ServerIdentity& identity) noexcept;
 
-// The ids of all servers of a configuration.
+// The ids of all servers of these groups.
 class Ids {
  public:
-  Ids(const Config& config, const KnownIds& known);
+  Ids(const std::vector<GroupConfig>& groups, const MarkLayout& layout, const KnownIds& known);
 
   ServerId of(const ServerIdentity& identity) const { return ids_.at(identity); }
   ServerId highest() const { return taken_.empty() ? ServerId{0} : *taken_.rbegin(); }

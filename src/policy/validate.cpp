@@ -125,6 +125,7 @@ class Validator {
         add(path, format("group `{}` is defined twice", group.name));
       check_algorithm(group, path);
       check_hashing(group, path);
+      check_failover(group, path);
       if (group.affinity) check_affinity(*group.affinity, with(path, "affinity"));
       if (group.servers.empty())
         add(path, format("group `{}` has no servers", group.name), "add `servers = [ ... ]`");
@@ -158,6 +159,18 @@ class Validator {
     if (group.hash_factor < kHashFactorMin || group.hash_factor > kHashFactorMax)
       add(with(path, "hash_factor"),
           format("a factor is {} to {} percent", kHashFactorMin, kHashFactorMax));
+  }
+
+  void check_failover(const GroupConfig& group, const Path& path) {
+    const FailoverConfig& failover = group.failover;
+    if (failover.failover == Failover::Probe && !group.check)
+      add(with(path, "failover"), "to fail over by probes needs a check",
+          "add `check = \"NAME\"` and a section [check.NAME]");
+    if (failover.failures < 1 || failover.failures > kFailuresMax)
+      add(with(path, "failures"), format("failures in a row are 1 to {}", kFailuresMax));
+    if (failover.min_up < 1) add(with(path, "min_up"), "one server at least is up");
+    if (failover.panic_percent > 100) add(with(path, "panic"), "panic is at 0 to 100 percent");
+    if (group.drain.timeout_s < 1) add(with(path, "drain_timeout"), "a time-out is 1 s at least");
   }
 
   void check_affinity(const AffinityConfig& affinity, const Path& path) {

@@ -85,7 +85,8 @@ Decision Decider::decide(const Flow& flow, std::uint32_t now_s) noexcept {
   const Snapshot& snapshot = *world_->snapshot;
   const MemoKey key(flow, snapshot.reads);
   const std::uint64_t key_hash = hash(key);
-  if (const Remembered* known = desk_->memo.find(key, key_hash, now_s)) {
+  const Remembered* known = desk_->memo.find(key, key_hash, now_s);
+  if (known && !snapshot.gauges->is_barred(known->server)) {
     const Decision decision = known->decision(snapshot);
     count_packet(decision, flow, now_s);
     return decision;

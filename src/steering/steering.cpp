@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "fleet.hpp"
 #include "nfsteer/base/text.hpp"
 #include "totals.hpp"
-#include "uptimes.hpp"
 
 namespace nfsteer {
 namespace {
@@ -33,8 +33,9 @@ Steering::Steering(std::size_t deciders, std::span<Ticket> kept_tickets)
     : worlds_(first_world(deciders, states_), deciders),
       carried_(std::make_unique<Totals>(snapshot())),
       baseline_(std::make_unique<Totals>(snapshot())),
-      uptimes_(std::make_unique<Uptimes>()),
-      now_(std::chrono::system_clock::now()) {
+      fleet_(std::make_unique<Fleet>(states_.gauges)),
+      now_(std::chrono::system_clock::now()),
+      instant_(std::chrono::steady_clock::now()) {
   states_.kept_tickets = kept_tickets;
   for (std::size_t i = 0; i < deciders; ++i)
     deciders_.push_back(std::make_unique<Decider>(worlds_, i));
@@ -66,30 +67,39 @@ void Steering::know(const KnownIds& known) {
   known_.in_use.merge(taken);
 }
 
+Prepared prepare(const Config& config) {
+  return {compile_rules(config), config.groups};
+}
+
 std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known) {
   std::vector<Problem> problems = validate(config);
-  if (!problems.empty()) return problems;
+  if (problems.empty()) apply(prepare(config), known);
+  return problems;
+}
+
+void Steering::apply(Prepared prepared, const KnownIds& known) {
   know(known);
   settle();
   const World& old = worlds_.latest();
   const Retired replaced{old.snapshot, old.desks};
   World next;
   const auto owners = states_.identities;
-  next.snapshot = compile(config, states_, known_);
+  compile_groups(*prepared.snapshot, prepared.groups, states_, known_);
+  next.snapshot = std::move(prepared.snapshot);
   for (const auto& [id, identity] : states_.identities)
     if (const auto owner = owners.find(id); owner != owners.end() && owner->second != identity)
       earlier_[id] = records_.read(id);
   next.desks = make_desks(*next.snapshot, deciders_.size());
-  uptimes_->enlist(*next.snapshot, now_);
+  fleet_->enlist(*next.snapshot, instant_, now_);
   next.situation.activity = activity_at(*next.snapshot, now_);
-  for (const Group& group : next.snapshot->groups)
-    next.situation.lineups.push_back(line_up(*next.snapshot, group));
+  for (std::size_t i = 0; i < next.snapshot->groups.size(); ++i)
+    next.situation.lineups.push_back(fleet_->line_up(*next.snapshot, i, now_));
+  fleet_->take_changed(*next.snapshot, now_);
   next.interfaces = old.interfaces;
   publish(std::move(next));
   retired_.push_back(replaced);
   *carried_ = carried_->renamed(*replaced.snapshot, snapshot());
   *baseline_ = baseline_->renamed(*replaced.snapshot, snapshot());
-  return problems;
 }
 
 Time Steering::set_time(Time now) {
@@ -100,12 +110,12 @@ Time Steering::set_time(Time now) {
   Time again = next_activity(snapshot(), now);
   std::vector<std::size_t> starting;
   for (std::size_t i = 0; i < snapshot().groups.size(); ++i)
-    if (uptimes_->is_starting(snapshot().groups[i], before)) starting.push_back(i);
-  uptimes_->advance(snapshot(), before, now);
+    if (fleet_->uptimes().is_starting(snapshot().groups[i], before)) starting.push_back(i);
+  fleet_->uptimes().advance(snapshot(), before, now);
   for (const std::size_t i : starting) {
-    const Group& group = snapshot().groups[i];
-    next.lineups[i] = line_up(snapshot(), group);
-    if (uptimes_->is_starting(group, now)) again = std::min(again, now + kStartStep);
+    next.lineups[i] = fleet_->line_up(snapshot(), i, now);
+    if (fleet_->uptimes().is_starting(snapshot().groups[i], now))
+      again = std::min(again, now + kStartStep);
   }
   // Where only weights differ, what is remembered stays right.
   if (scheduled || !starting.empty())
@@ -113,10 +123,79 @@ Time Steering::set_time(Time now) {
   return again;
 }
 
-std::shared_ptr<const Lineup> Steering::line_up(const Snapshot& snapshot,
-                                                const Group& group) const {
-  return make_lineup(snapshot, group,
-                     [&](const Server& server) { return uptimes_->portion(group, server, now_); });
+// What is remembered of flows stays right: of each server that takes no flows any more
+// the gauges tell.
+void Steering::refresh_lineups() {
+  const auto changed = fleet_->take_changed(snapshot(), now_);
+  if (changed.empty()) return;
+  const World& old = worlds_.latest();
+  Situation next = old.situation;
+  for (const std::size_t group : changed)
+    next.lineups[group] = fleet_->line_up(snapshot(), group, now_);
+  publish({old.snapshot, old.desks, std::move(next), old.interfaces}, false);
+}
+
+void Steering::set_check(std::string_view server, std::optional<bool> is_up,
+                         const std::string& reason, Instant now) {
+  if (const Server* found = find_server(server)) fleet_->set_check(*found, is_up, reason, now);
+  refresh_lineups();
+}
+
+void Steering::pass_check(std::string_view server, Instant when, Instant now) {
+  if (const Server* found = find_server(server)) fleet_->pass(*found, when, now);
+  refresh_lineups();
+}
+
+Steering::Instant Steering::advance(Instant now) {
+  instant_ = now;
+  const Instant next = fleet_->advance(now);
+  refresh_lineups();
+  return next;
+}
+
+void Steering::set_overrides(Overrides overrides, Instant now) {
+  const Overrides before = fleet_->overrides();
+  fleet_->set_overrides(snapshot(), std::move(overrides), now, now_);
+  const auto state_in = [](const Overrides& all, const std::string& name) {
+    const auto found = all.servers.find(name);
+    return found == all.servers.end() ? std::nullopt : found->second.state;
+  };
+  for (const auto* all : {&before, &fleet_->overrides()})
+    for (const auto& [name, of_server] : all->servers)
+      if (state_in(before, name) != state_in(fleet_->overrides(), name))
+        fleet_->fail_back(name.substr(0, name.find('/')));
+  refresh_lineups();
+}
+
+const Overrides& Steering::overrides() const noexcept {
+  return fleet_->overrides();
+}
+
+std::vector<FailoverEvent> Steering::take_events() {
+  return fleet_->board().take_events();
+}
+
+ServerState Steering::state_of(const Server& server) const {
+  return fleet_->state_of(server);
+}
+
+std::uint32_t Steering::weight_of(const Server& server) const {
+  return fleet_->weight_of(server);
+}
+
+ServerHealth Steering::health_of(const Server& server) const {
+  return fleet_->board().health(server.identity);
+}
+
+const Server* Steering::find_server(std::string_view name) const {
+  const std::size_t slash = name.find('/');
+  for (const Group& group : snapshot().groups) {
+    if (group.name != name.substr(0, slash) || slash == name.npos) continue;
+    for (const Pool* pool : {&group.v4, &group.v6})
+      for (const Server& server : pool->servers)
+        if (server.name == name.substr(slash + 1)) return &server;
+  }
+  return nullptr;
 }
 
 void Steering::set_interfaces(InterfaceNames interfaces) {
@@ -165,6 +244,11 @@ Statistics Steering::statistics(std::uint32_t now_s) {
   Statistics made = describe(snapshot(), sum, clock_start);
   describe_traffic(
       snapshot(), [this](ServerId id) { return figures_of(id); }, clock_start, made);
+  for (std::size_t i = 0; i < made.groups.size(); ++i) describe_health(i, made.groups[i]);
+  for (std::size_t i = 0; i < kFailoverReasons; ++i) {
+    const auto reason = static_cast<FailoverReason>(i);
+    made.failover[name(reason)] = fleet_->board().count(reason);
+  }
   for (std::size_t i = 0; i < made.groups.size(); ++i)
     if (const auto& affinity = snapshot().groups[i].affinity)
       made.groups[i].affinity = {affinity->clients(now_s), affinity->evictions()};
@@ -176,6 +260,26 @@ Statistics Steering::statistics(std::uint32_t now_s) {
                               next == Time::max() ? std::nullopt : std::optional(next)});
   }
   return made;
+}
+
+void Steering::describe_health(std::size_t index, GroupStatistics& made) const {
+  const Group& group = snapshot().groups[index];
+  made.algorithm = fleet_->algorithm_of(group).name;
+  made.failover = name(group.failover.failover);
+  for (const Family family : {Family::V4, Family::V6}) {
+    const TierPlan& plan = fleet_->plan_of(index, family);
+    made.panic |= plan.has_panic();
+    if (const auto first = plan.first())
+      made.tier = std::max(made.tier.value_or(1), static_cast<std::uint32_t>(*first + 1));
+  }
+  for (ServerStatistics& made_server : made.servers) {
+    const Server& server = *snapshot().servers[made_server.id];
+    const ServerHealth health = fleet_->board().health(server.identity);
+    made_server.state = name(fleet_->state_of(server));
+    made_server.weight = fleet_->weight_of(server);
+    made_server.ejected = health.is_ejected;
+    if (health.is_up) made_server.health = *health.is_up ? "up" : "down";
+  }
 }
 
 std::vector<RouteStatistics> Steering::route_statistics(std::string_view table) {

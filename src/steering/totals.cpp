@@ -175,20 +175,17 @@ GroupStatistics describe_group(const Group& group, const Totals::GroupTotal& tot
                                const std::vector<std::uint64_t>& selected) {
   GroupStatistics made;
   made.name = group.name;
-  made.algorithm = group.algorithm;
   made.requests = total.requests;
   made.failed = total.failed;
   for (const Pool* pool : {&group.v4, &group.v6})
     for (const Server& server : pool->servers) {
       made.selected += selected[server.id];
-      made.servers.push_back({server.name,
-                              to_string(server.address),
-                              server.port,
-                              server.id,
-                              server.weight,
-                              name(server.state),
-                              selected[server.id],
-                              {}});
+      ServerStatistics& described = made.servers.emplace_back();
+      described.name = server.name;
+      described.address = to_string(server.address);
+      described.port = server.port;
+      described.id = server.id;
+      described.selected = selected[server.id];
     }
   return made;
 }

@@ -5,13 +5,14 @@
 
 namespace nfsteer {
 
-void Uptimes::enlist(const Snapshot& snapshot, Time now) {
+void Uptimes::enlist(const Snapshot& snapshot, Time now,
+                     const std::function<bool(const Server&)>& takes) {
   const Time start = std::exchange(is_first_, false) ? Time::min() : now;
   std::map<std::uint64_t, Time> since;
   for (const Group& group : snapshot.groups)
     for (const Pool* pool : {&group.v4, &group.v6})
       for (const Server& server : pool->servers) {
-        if (server.state != ServerState::Up) continue;
+        if (!takes(server)) continue;
         const auto known = since_.find(server.identity);
         since.emplace(server.identity, known == since_.end() ? start : known->second);
       }
@@ -39,7 +40,7 @@ double Uptimes::portion(const Group& group, const Server& server, Time now) cons
 
 bool Uptimes::is_starting(const Group& group, Time now) const {
   const auto starts = [&](const Server& server) {
-    return server.state == ServerState::Up && portion(group, server, now) < 1;
+    return since_.contains(server.identity) && portion(group, server, now) < 1;
   };
   return group.slow_start_s > 0 &&
          (std::any_of(group.v4.servers.begin(), group.v4.servers.end(), starts) ||

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 
 #include "nfsteer/policy.hpp"
@@ -11,9 +12,9 @@ namespace nfsteer {
 
 class Uptimes {
  public:
-  // The servers of the snapshot that are up are so from now on, if they were not
+  // The servers of the snapshot that take flows do so from now on, if they did not
   // before. Those of the first snapshot count as warm: nobody knows better ones.
-  void enlist(const Snapshot& snapshot, Time now);
+  void enlist(const Snapshot& snapshot, Time now, const std::function<bool(const Server&)>& takes);
   // To be called when the clock goes on, or is set, from one time to another: who is
   // warm stays warm.
   void advance(const Snapshot& snapshot, Time from, Time to);

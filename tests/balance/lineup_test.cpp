@@ -32,8 +32,12 @@ struct Lab {
     server.max_connections = max_connections;
     return server;
   }
-  Lineup::Side side(const std::function<double(const Server&)>& portion = all) const {
-    return {group, group.v4, gauges, 1, portion};
+  Lineup::Side side(const std::function<double(const Server&)>& portion = all,
+                    std::vector<double> shares = {}) const {
+    const auto standing = [&portion](const Server& server) {
+      return Standing{server.weight, portion(server)};
+    };
+    return {group, group.v4, *find_algorithm(group.algorithm), gauges, 1, {standing, shares}};
   }
 };
 
@@ -155,15 +159,96 @@ TEST_CASE("lineup: every algorithm, with limits, tiers and portions") {
   }
 }
 
-TEST_CASE("group: whether anybody of the family is up") {
+TEST_CASE("lineup: tiers share flows as planned") {
   Lab lab("weighted");
-  CHECK(!lab.group.is_usable(Family::V4));
-  lab.add().state = ServerState::Drain;
-  lab.add().state = ServerState::Maintenance;
-  CHECK(!lab.group.is_usable(Family::V4));
   lab.add();
-  CHECK(lab.group.is_usable(Family::V4));
-  CHECK(!lab.group.is_usable(Family::V6));
+  lab.add();
+  lab.add().backup = true;
+  const auto count = [&](const Lineup::Side& side) {
+    std::map<ServerId, int> counts;
+    for (std::uint64_t i = 0; i < 10'000; ++i) ++counts[*side.choose({mix(i), 0, Turn::Take})];
+    return counts;
+  };
+  SUBCASE("of both") {
+    const auto side = lab.side(all, {0.7, 0.3});
+    auto counts = count(side);
+    CHECK(std::abs(counts[1] - counts[2]) < 100);  // the tiers have one order
+    CHECK(std::abs(counts[3] - 3'000) < 200);
+    CHECK((side.takes(1) && side.takes(2) && side.takes(3)));
+  }
+  SUBCASE("the first was given up, and takes what the other has no room for") {
+    lab.group.v4.servers[2].max_connections = 5;
+    const auto side = lab.side(all, {0, 1});
+    CHECK(!side.takes(1));
+    CHECK(side.takes(3));
+    CHECK(assigned(lab, side, 7) == "3 3 3 3 3 2 1");
+    CHECK(side.takes(1));
+    CHECK(!side.takes(3));
+  }
+  SUBCASE("what a full tier has a share of goes to the others") {
+    lab.group.v4.servers[2].max_connections = 1;
+    lab.gauges.assign(3);
+    const auto counts = count(lab.side(all, {0.7, 0.3}));
+    CHECK(!counts.contains(3));
+  }
+  SUBCASE("the same flow goes to the same tier") {
+    const auto side = lab.side(all, {0.5, 0.5});
+    for (std::uint64_t i = 0; i < 100; ++i) {
+      const Pick pick{mix(i), 0, Turn::Peek};
+      const bool is_backup = *side.choose(pick) == 3;
+      for (int again = 0; again < 5; ++again) CHECK((*side.choose(pick) == 3) == is_backup);
+    }
+  }
+}
+
+TEST_CASE("lineup: a barred server is passed by while another can take the flow") {
+  Lab lab("round-robin");
+  for (int i = 0; i < 3; ++i) lab.add();
+  lab.add().backup = true;
+  const auto side = lab.side();
+  lab.gauges.set_patience(2, 2);
+  CHECK(!lab.gauges.fail(2, 1));
+  CHECK(!lab.gauges.is_barred(2));
+  CHECK(lab.gauges.fail(2, 2));
+  CHECK(lab.gauges.is_barred(2));
+  CHECK(lab.gauges.has_failed(2));
+  CHECK(!side.takes(2));
+  std::map<ServerId, int> counts;
+  for (std::uint64_t i = 0; i < 300; ++i) ++counts[*side.choose({mix(i), 0, Turn::Take})];
+  CHECK(!counts.contains(2));
+  CHECK(!counts.contains(4));
+  CHECK(std::min(counts[1], counts[3]) > 100);
+
+  lab.gauges.close(1, true);
+  lab.gauges.close(3, true);
+  CHECK(!lab.gauges.has_failed(1));
+  CHECK(assigned(lab, side, 3) == "4 4 4");  // no other of its tier can
+  CHECK(side.is_usable());
+  lab.gauges.close(4, true);  // all are barred: the tier's balancer chooses as ever
+  const ServerId first = *side.choose({1, 0, Turn::Take});
+  CHECK(first != 4);
+  CHECK(*side.choose({1, 0, Turn::Take}) != first);
+
+  lab.gauges.forgive(2);
+  CHECK(!lab.gauges.is_barred(2));
+  CHECK(assigned(lab, side, 3) == "2 2 2");
+  lab.gauges.close(1, false);
+  lab.gauges.renew(3);  // another has the id now
+  CHECK(!lab.gauges.is_barred(1));
+  CHECK(!lab.gauges.is_barred(3));
+}
+
+TEST_CASE("gauges: how many failures it takes") {
+  Gauges gauges;
+  CHECK(!gauges.fail(1, 1'000'000));  // never comes to that
+  gauges.set_patience(1, 1);
+  CHECK(!gauges.fail(1, 0));
+  CHECK(gauges.fail(1, 1));
+  gauges.forgive(1);
+  gauges.set_patience(1, 3);
+  CHECK(!gauges.fail(1, 2));
+  CHECK(gauges.fail(1, 4));
+  CHECK(!gauges.is_barred(2));
 }
 
 TEST_CASE("gauges: what is assigned and settled, of a server") {

@@ -66,6 +66,9 @@ constexpr const char* kSample = R"({
     {
       "name": "web",
       "algorithm": "weighted",
+      "failover": "delayed",
+      "panic": true,
+      "tier": 2,
       "requests": 76,
       "selected": 75,
       "failed": 1,
@@ -98,6 +101,13 @@ constexpr const char* kSample = R"({
           "id": 1,
           "weight": 100,
           "state": "up",
+          "health": "down",
+          "check": {
+            "last": "2126-11-27T22:10:03Z",
+            "since": "2126-11-27T22:10:01Z",
+            "reason": "refused"
+          },
+          "ejected": true,
           "selected": 50,
           "active": 300,
           "total": 301,
@@ -122,6 +132,13 @@ constexpr const char* kSample = R"({
           "id": 2,
           "weight": 49,
           "state": "drain",
+          "health": "up",
+          "check": {
+            "last": null,
+            "since": null,
+            "reason": "200"
+          },
+          "ejected": false,
           "selected": 25,
           "active": 400,
           "total": 401,
@@ -146,6 +163,9 @@ constexpr const char* kSample = R"({
           "id": 3,
           "weight": 1,
           "state": "up",
+          "health": "unknown",
+          "check": null,
+          "ejected": false,
           "selected": 0,
           "active": 0,
           "total": 0,
@@ -227,6 +247,10 @@ constexpr const char* kSample = R"({
       "next_change": null
     }
   ],
+  "failover": {
+    "ejected": 51,
+    "panic": 52
+  },
   "cache": {
     "entries": 41,
     "hits": 42,

@@ -51,7 +51,8 @@ Config two_groups() {
 Ruleset make(const Config& config) {
   for (const Problem& problem : validate(config)) FAIL(problem.message);
   GroupStates states;
-  return make_ruleset(*compile(config, states));
+  const auto snapshot = compile(config, states);
+  return make_ruleset(*snapshot, situation_at(*snapshot, Time()));
 }
 
 std::vector<std::string> scope_of(const Ruleset& ruleset) {
@@ -293,6 +294,14 @@ TEST_CASE("make_ruleset: a route whose group has no server of its family is pass
   snapshot.groups[0].name = "empty";
   snapshot.groups[1].name = "web";
   snapshot.groups[1].v4.servers = {{"a", address("10.2.0.1"), {}, 1, 1}};
+  GroupStates states;
+  GroupState state;
+  snapshot.gauges = &states.gauges;
+  for (Group& group : snapshot.groups) {
+    group.algorithm = "weighted";
+    group.v4.state = &state.v4;
+    group.v6.state = &state.v6;
+  }
   const auto to = [](std::string_view destination, std::uint32_t group, std::uint32_t metric = 0) {
     return Route{.prefix = prefix(destination), .group = group, .metric = metric};
   };
@@ -325,7 +334,7 @@ TEST_CASE("make_ruleset: a route whose group has no server of its family is pass
     CAPTURE(each.name);
     snapshot.tables.clear();
     snapshot.tables.emplace_back("main", 0, each.routes, each.default_group);
-    CHECK(fallback_of(make_ruleset(snapshot)) == each.want);
+    CHECK(fallback_of(make_ruleset(snapshot, situation_at(snapshot, Time()))) == each.want);
   }
 }
 
@@ -466,7 +475,7 @@ TEST_CASE("make_ruleset: without policies the fallback does what decide() does")
     REQUIRE(validate(config).empty());
     GroupStates states;
     const auto snapshot = compile(config, states);
-    const Ruleset ruleset = make_ruleset(*snapshot);
+    const Ruleset ruleset = make_ruleset(*snapshot, situation_at(*snapshot, Time()));
     for (int i = 0; i < 20; ++i) {
       const Address destination = random.address(i % 2 == 0 ? Family::V4 : Family::V6);
       CAPTURE(to_string(destination));

@@ -10,7 +10,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # A module includes itself and modules of earlier rows only.
 ORDER = [
     {"base"},
-    {"flow"},
+    {"flow", "failover"},
     {"rule", "route", "balance", "geo", "schedule"},
     {"feedback"},
     {"policy"},

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "nfsteer/base/huge_pages.hpp"
@@ -38,19 +39,16 @@ class Cache {
     if (sets_.empty()) return nullptr;
     const Set& set = set_of(hash);
     __builtin_prefetch(&set.entries[home_of(hash)]);
-    for (Lanes ways = ways_of(set, tag_of(hash)); ways != 0; ways &= ways - 1) {
-      const auto way = static_cast<std::size_t>(std::countr_zero(ways)) / 8;
-      if (is_alive(set, way, now_s) && set.entries[way].key == key) {
-        hits_.add(1);
-        return &set.entries[way].value;
-      }
+    if (const auto way = way_of(set, key, hash, now_s)) {
+      hits_.add(1);
+      return &set.entries[*way].value;
     }
     misses_.add(1);
     return nullptr;
   }
 
-  // Keeps the value; an entry of its set that is out of time makes room, or the
-  // one in the key's home.
+  // Keeps the value in place of that which the key has; else an entry of its set that
+  // is out of time makes room, or the one in the key's home.
   void insert(const Key& key, std::uint64_t hash, const Value& value,
               std::uint32_t now_s) noexcept {
     if (sets_.empty()) return;
@@ -59,14 +57,8 @@ class Cache {
       set.epoch = epoch_;
       set.tags.fill(kFree);
     }
-    const std::size_t home = home_of(hash);
-    std::size_t way = home;
-    while (is_alive(set, way, now_s)) {
-      way = (way + 1) % kWays;
-      if (way != home) continue;
-      evictions_.add(1);
-      break;
-    }
+    const auto known = way_of(set, key, hash, now_s);
+    const std::size_t way = known ? *known : make_room(set, home_of(hash), now_s);
     if (set.tags[way] == kFree) entries_.add(1);
     set.tags[way] = tag_of(hash);
     set.inserted_s[way] = now_s;
@@ -118,6 +110,20 @@ class Cache {
     std::memcpy(&tags, set.tags.data(), sizeof tags);
     const auto equal = __builtin_convertvector(tags == tag, Bytes) & 1;
     return std::bit_cast<Lanes>(equal);
+  }
+  std::optional<std::size_t> way_of(const Set& set, const Key& key, std::uint64_t hash,
+                                    std::uint32_t now_s) const noexcept {
+    for (Lanes ways = ways_of(set, tag_of(hash)); ways != 0; ways &= ways - 1) {
+      const auto way = static_cast<std::size_t>(std::countr_zero(ways)) / 8;
+      if (is_alive(set, way, now_s) && set.entries[way].key == key) return way;
+    }
+    return std::nullopt;
+  }
+  std::size_t make_room(const Set& set, std::size_t home, std::uint32_t now_s) noexcept {
+    for (std::size_t i = 0; i < kWays; ++i)
+      if (const std::size_t way = (home + i) % kWays; !is_alive(set, way, now_s)) return way;
+    evictions_.add(1);
+    return home;
   }
   bool is_alive(const Set& set, std::size_t way, std::uint32_t now_s) const noexcept {
     return set.epoch == epoch_ && set.tags[way] != kFree &&
