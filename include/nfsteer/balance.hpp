@@ -15,6 +15,7 @@
 #include "nfsteer/base/address.hpp"
 #include "nfsteer/base/huge_pages.hpp"
 #include "nfsteer/base/mark.hpp"
+#include "nfsteer/base/result.hpp"
 #include "nfsteer/base/tally.hpp"
 #include "nfsteer/failover.hpp"
 #include "nfsteer/flow.hpp"
@@ -29,8 +30,9 @@ enum class ServerState : std::uint8_t {
   Drain,       // keeps those that it has
   Maintenance  // takes none; what it has may be ended
 };
-// "up", "drain", "maintenance".
+// "up", "drain", "maintenance"; and back.
 const char* name(ServerState state) noexcept;
+Result<ServerState> parse_server_state(std::string_view text);
 
 // One server of a group, as the compiled snapshot holds it.
 struct Server {

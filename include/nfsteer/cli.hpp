@@ -11,6 +11,7 @@ enum class Exit : int {
   NotRunning = 3,
   NotPermitted = 4,
   ConfigInvalid = 5,
+  Differs = 10,
 };
 
 // Runs the command that the arguments name; returns the exit code.

@@ -1,11 +1,14 @@
 // Rules files: TOML text to a Config, with every mistake at its place.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "nfsteer/base/result.hpp"
 #include "nfsteer/policy.hpp"
 
 namespace nfsteer {
@@ -26,17 +29,34 @@ struct Diagnostic {
 // the place, then the remedy. Ends with a newline.
 std::string render(const Diagnostic& diagnostic);
 
+// All of them as load_config() returns them, and how many there are.
+std::string render(const std::vector<Diagnostic>& mistakes);
+
+// "300s", "2m": a number with one of the units ms, s, m, h and d.
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
 using LoadResult = std::variant<Config, std::vector<Diagnostic>>;
 
 // Reads and checks a rules file with the files that it names: the Config, or all
 // mistakes in the order of the file, then those of the files that it names,
 // kDiagnosticsMax at most and then one that counts the others. "-" is standard
-// input. Needs no privilege. Control thread.
+// input. Needs no privilege.
 LoadResult load_config(const std::string& path);
 
 // The same of a text. `file` is the name that the messages give; the names of
 // other files are meant from the folder that it is in.
 LoadResult parse_config(std::string_view text, const std::string& file);
+
+// The files that a configuration was read from, by the paths under which they were
+// opened: it can be read again from them, whatever has become of the files.
+struct Sources {
+  std::string path;  // of the rules file
+  std::map<std::string, std::string> contents;
+};
+// As load_config(); `sources` gets what was read, also where there are mistakes.
+LoadResult load_config(const std::string& path, Sources& sources);
+// The same configuration again.
+LoadResult load_config(const Sources& sources);
 
 inline constexpr std::size_t kDiagnosticsMax = 20;
 inline constexpr std::size_t kRulesFileBytesMax = 64u << 20;

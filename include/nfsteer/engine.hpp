@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nfsteer/base/result.hpp"
+#include "nfsteer/config.hpp"
 #include "nfsteer/explain.hpp"
 #include "nfsteer/policy.hpp"
 #include "nfsteer/steering.hpp"
@@ -20,15 +21,19 @@ namespace nfsteer {
 
 inline constexpr const char* kControlSocketDefault = "/run/nfsteer/control.sock";
 
+inline constexpr const char* kStateDirectoryDefault = "/var/lib/nfsteer";
+
 struct RunOptions {
   std::string control_socket = kControlSocketDefault;
+  std::string state_directory = kStateDirectoryDefault;  // of what people set
 };
 
-// Steers until SIGTERM, SIGINT or SIGHUP: binds the queues and the control socket,
-// then keeps an engine process at work on them. Prints "ready" to stderr, and
-// tells systemd, when flows are being steered. Returns when all has ended; the
-// error is what kept it from starting. REQUIRES: one thread in the process.
-Result<void> run(const Config& config, const RunOptions& options);
+// Steers until SIGTERM or SIGINT: binds the queues and the control socket, then keeps
+// an engine process at work on them. SIGHUP has it read its rules file again. Prints
+// "ready" to stderr, and tells systemd, when flows are being steered. `sources` is what
+// the configuration was read from. Returns when all has ended; the error is what kept
+// it from starting. REQUIRES: one thread in the process.
+Result<void> run(Config config, Sources sources, const RunOptions& options);
 
 // The process id of the nfsteer that runs in this network namespace, if one does.
 std::optional<int> running_pid();
@@ -67,6 +72,9 @@ struct Status {
   std::uint64_t starts = 1;      // engine processes so far under this keeper
   double uptime_s = 0;
   std::string state;  // "steering"
+  std::uint64_t reloads = 0, reloads_failed = 0;
+  std::uint64_t ruleset_repairs = 0;   // after others changed our table
+  std::uint64_t fallback_updates = 0;  // in the kernel, as servers came and went
   std::vector<QueueStatus> queues;
   Statistics counted;
   ConntrackStatus conntrack;
@@ -101,6 +109,28 @@ struct StaleFlows {
   std::vector<std::string> flows;
 };
 
+// What a reload changed, or would change.
+struct Reload {
+  std::uint64_t generation = 0;                   // that is in force
+  double seconds = 0;                             // that it took
+  std::vector<std::string> changes;               // a line each: "~ group.web.web2.weight 10 -> 20"
+  std::uint64_t changes_left_out = 0;             // beyond kChangesMax
+  std::optional<std::uint64_t> confirm_within_s;  // or what was in force before comes back
+};
+
+struct ReloadError {
+  bool is_invalid = false;  // the rules file: the message is its mistakes, each at its place
+  std::string message;
+};
+
+// What was set of a server or a group.
+struct Setting {
+  std::string subject;        // "web/web1"
+  std::string before, after;  // such as "up", "drain"
+  std::uint64_t active = 0;   // flows of the server
+  std::string warning;        // why it may not outlive the engine; empty: it does
+};
+
 // The explanation as the JSON object that `explain --json` prints.
 std::string json_of(const Explanation& explanation);
 
@@ -108,7 +138,7 @@ std::string json_of(const Explanation& explanation);
 
 // Why a request to the engine failed.
 struct ClientError {
-  enum class Kind : std::uint8_t { NotRunning, NotPermitted, Refused, Broken };
+  enum class Kind : std::uint8_t { NotRunning, NotPermitted, ConfigInvalid, Refused, Broken };
   Kind kind = Kind::Broken;
   std::string message;
 };
@@ -141,6 +171,20 @@ class Client {
   ClientResult<std::uint64_t> flush_affinity(const AffinityQuestion& question) const;
   // Deletes, or only lists, the UDP flows to servers that are gone.
   ClientResult<StaleFlows> flush_stale(bool dry_run) const;
+
+  // Puts the rules file in force as it is now; with `confirm`, for so long if nobody
+  // confirms it.
+  ClientResult<Reload> reload(std::optional<std::chrono::seconds> confirm) const;
+  ClientResult<void> confirm() const;
+  // Goes back to what was in force before a reload that waits to be confirmed.
+  ClientResult<Reload> undo() const;
+  // What a reload of that file, by its absolute path, would change.
+  ClientResult<Reload> diff(const std::string& path) const;
+  // What people set of a server, "group/server".
+  ClientResult<Setting> set_state(const std::string& server, ServerState state) const;
+  // "20", or "50%" of what the configuration says.
+  ClientResult<Setting> set_weight(const std::string& server, const std::string& weight) const;
+  ClientResult<Setting> set_algorithm(const std::string& group, const std::string& algorithm) const;
 
  private:
   std::string path_;

@@ -267,6 +267,12 @@ class FlowLedger {
   void end_listing(Instant now);
   void give_up_listing();
 
+  // Whether the flow was opened so shortly ago that its first answer may be on its way.
+  bool is_young(std::uint64_t key, Instant now) const noexcept {
+    const auto found = flows_.find(key);
+    return found != flows_.end() && found->second.witnessed && now - found->second.opened < kYoung;
+  }
+
   // Flows that are known, those included whose end was seen but whose entry is there.
   std::size_t flows() const noexcept { return flows_.size(); }
   // Reports of flows that were not known. Any thread.
@@ -274,6 +280,7 @@ class FlowLedger {
 
   static constexpr std::chrono::seconds kAnswerLimit{5};
   static constexpr std::chrono::seconds kCorrectionInterval{1};
+  static constexpr std::chrono::seconds kYoung{2};
 
  private:
   enum class State : std::uint8_t {
@@ -346,9 +353,9 @@ class FlowLedger {
 
 // ---- what should not be there -----------------------------------------------------
 
-// A server that flows must not go to any more: why not, such as "its server web/a
-// is gone". nullopt: they may.
-using WhyStale = std::function<std::optional<std::string>(ServerId)>;
+// A server that flows must not go to any more, or those that it has answered not: why,
+// such as "its server web/a is gone". nullopt: they may.
+using WhyStale = std::function<std::optional<std::string>(ServerId, bool replied)>;
 
 // A flow to be deleted, so that its next packet is decided anew.
 struct StaleFlow {

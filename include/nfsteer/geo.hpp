@@ -78,9 +78,12 @@ class Countries {
 extern const std::vector<std::string_view> kEuropeanUnion;
 
 // Reads a country database in MaxMind's format (GeoIP2, GeoLite2, DB-IP, IPtoASN
-// ...: the code is at country.iso_code or country_code). The error names the file
-// and what is wrong with it: no such file, not a database, damaged, without
-// countries, or larger than any honest one. Control thread.
+// ...: the code is at country.iso_code or country_code). The error says what is wrong
+// with it: not a database, damaged, or without countries. Control thread.
+Result<std::shared_ptr<const Countries>> read_countries(std::string_view bytes);
+// The same of a file, which the error names.
 Result<std::shared_ptr<const Countries>> load_countries(const std::string& path);
+// Several times what the largest databases of today have, with all cities in them.
+inline constexpr std::size_t kCountriesBytesMax = std::size_t{512} << 20;
 
 }  // namespace nfsteer

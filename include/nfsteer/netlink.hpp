@@ -150,6 +150,8 @@ struct Ruleset {
     Address address;
     std::optional<std::uint16_t> port;
     bool snat = false;
+
+    friend bool operator==(const Server&, const Server&) = default;
   };
   // What becomes of flows of one family while no engine runs: the in-kernel
   // choice among the servers of a group, or of groups whose routes share flows.
@@ -160,17 +162,25 @@ struct Ruleset {
       ServerId id = 0;  // with Action::Steer
       std::uint32_t weight = 1;
       Action action = Action::Steer;
+
+      friend bool operator==(const Member&, const Member&) = default;
     };
     std::vector<Member> members;  // not empty
+
+    friend bool operator==(const FallbackGroup&, const FallbackGroup&) = default;
   };
   // Addresses first to last go to fallback_groups[group]. Disjoint, ascending.
   struct FallbackRange {
     Address first, last;
     std::size_t group = 0;
+
+    friend bool operator==(const FallbackRange&, const FallbackRange&) = default;
   };
   // Addresses first to last are queued. Disjoint, ascending, not touching.
   struct ScopeRange {
     Address first, last;
+
+    friend bool operator==(const ScopeRange&, const ScopeRange&) = default;
   };
 
   MarkLayout mark;
@@ -183,6 +193,8 @@ struct Ruleset {
   std::vector<ScopeRange> scope;
   std::vector<FallbackGroup> fallback_groups;
   std::vector<FallbackRange> fallback;
+
+  friend bool operator==(const Ruleset&, const Ruleset&) = default;
 };
 
 // The table that carries out the snapshot's decisions. `situation` is one of the
@@ -207,10 +219,45 @@ class FallbackPlan {
 // The table as text that `nft -f` loads: idempotent, one transaction.
 std::string to_nft(const Ruleset& ruleset);
 
+// How packets are queued: by the statement of nftables, or by the target of
+// xtables, for kernels that have only that.
+enum class QueueForm : std::uint8_t { Native, XtTarget };
+
 // Makes the kernel's table equal to `ruleset`, in one transaction, whatever an
 // earlier run left. Base chains are created where missing and never deleted.
-// `queue` is written natively, or as the xt target where the kernel lacks it.
-Result<void> install(const Ruleset& ruleset);
+// `queue` is written natively, or as the xt target where the kernel lacks it; returns
+// which.
+Result<QueueForm> install(const Ruleset& ruleset);
+
+// Whether the kernel's table has all chains and sets of the ruleset, whatever is in them.
+Result<bool> is_installed(const Ruleset& ruleset);
+
+// Brings the kernel's table from one state to another, in one transaction that has only
+// what differs; false where nothing does. No packet notices what does not concern it.
+// REQUIRES: the kernel's table is `from`, of the same marks
+Result<bool> update(const Ruleset& from, const Ruleset& to, QueueForm form);
+
+// Word of what other programs do to our table. One thread's own.
+class RulesetMonitor {
+ public:
+  static Result<RulesetMonitor> open();
+
+  // Readable when anybody has changed any table.
+  int fd() const noexcept { return socket_.get(); }
+  struct Change {
+    std::string author;  // such as "nft (pid 812)"
+    // false: so much was changed, by anybody, that the kernel could not tell what.
+    bool is_certain = true;
+  };
+  // Reads all there is: what others did to our table since the last call.
+  std::optional<Change> read();
+
+ private:
+  explicit RulesetMonitor(Fd socket) : socket_(std::move(socket)) {}
+
+  Fd socket_;
+  bool is_ours_ = false;  // the table of what was read since the last transaction's end
+};
 
 // The servers of the kernel's table, as an earlier run left them, by the ids of
 // `layout`. Empty where there is no table.

@@ -120,6 +120,8 @@ struct Criterion {
   // Whether the subject passes. Does not allocate.
   // REQUIRES: no value is a name; `any` or `none` has one
   bool matches(const Subject& subject) const noexcept;
+
+  friend bool operator==(const Criterion&, const Criterion&) = default;
 };
 
 // All must hold. Of each field one criterion at most, in the order of fields().

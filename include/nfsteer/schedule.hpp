@@ -48,6 +48,8 @@ struct ScheduleConfig {
   std::string timezone;  // an IANA name such as "Europe/Zurich"
   std::vector<Window> windows;
   std::vector<Date> except;  // no window starts on these days
+
+  friend bool operator==(const ScheduleConfig&, const ScheduleConfig&) = default;
 };
 
 // ---- notation -----------------------------------------------------------------

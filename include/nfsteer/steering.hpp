@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -156,6 +157,9 @@ struct WeightOverride {
   friend bool operator==(const WeightOverride&, const WeightOverride&) = default;
 };
 inline constexpr std::uint32_t kWeightPercentMax = 10'000;
+// "20", "50%"; and back.
+Result<WeightOverride> parse_weight_override(std::string_view text);
+std::string to_string(const WeightOverride& weight);
 
 // What somebody set while all runs, in place of what the configuration says. Names
 // that it does not have mean nothing, until it has them.
@@ -269,9 +273,19 @@ class Fleet;
 struct Prepared {
   std::unique_ptr<Snapshot> snapshot;  // without groups
   std::vector<GroupConfig> groups;
+  std::vector<ScheduleConfig> schedules;
 };
 // Any thread. REQUIRES: validate(config) is empty
 Prepared prepare(const Config& config);
+
+// What is another in one configuration than in the one before, in the order of sections,
+// a line each: "+ policy.ssh", "- table.main.routes 10.0.0.0/8", "~ group.web.web2.weight
+// 10 -> 20". Sets and files stand for what they have.
+struct Difference {
+  std::vector<std::string> changes;
+  std::uint64_t left_out = 0;
+};
+inline constexpr std::size_t kChangesMax = 1'000;
 
 // ---- all of it ----------------------------------------------------------------------
 
@@ -289,8 +303,13 @@ class Steering {
   // counters go on where the names are the same. set_time() says when the schedules
   // change next.
   std::vector<Problem> apply(const Config& config, const KnownIds& known = {});
-  // The same in two steps, of which only this one is the control thread's.
-  void apply(Prepared prepared, const KnownIds& known = {});
+  // The same in two steps, of which only this one is the control thread's. From now on the
+  // ids in use are those of `known` and of servers that were there until now. `commit` is
+  // called with what is to be in force: where it fails, all stays as it was.
+  using Commit = std::function<Result<void>(const World& next)>;
+  Result<void> apply(Prepared prepared, const KnownIds& known, const Commit& commit);
+  // What apply() would change, by names; kChangesMax at most.
+  Difference difference(const Prepared& prepared) const;
 
   // Puts the schedules of that time in force, and the weights of servers that
   // start slowly, where that changes anything. Returns the time by which to call
@@ -357,6 +376,7 @@ class Steering {
   // `forget`: what deciders remember may be wrong now.
   void publish(World world, bool forget = true);
   void know(const KnownIds& known);
+  World world_of(std::shared_ptr<const Snapshot> snapshot) const;
   void refresh_lineups();
   void describe_health(std::size_t group, GroupStatistics& made) const;
   void settle();
@@ -375,6 +395,8 @@ class Steering {
   std::unique_ptr<Totals> carried_;   // of earlier snapshots, by the names of this one
   std::unique_ptr<Totals> baseline_;  // what reset_statistics() has set aside
   std::unique_ptr<Fleet> fleet_;
+  std::vector<GroupConfig> groups_;  // of the configuration in force
+  std::vector<ScheduleConfig> schedules_;
   Time now_ = Time::min();
   Instant instant_;
 };

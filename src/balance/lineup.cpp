@@ -3,6 +3,7 @@
 
 #include "nfsteer/balance.hpp"
 #include "nfsteer/base/mix.hpp"
+#include "nfsteer/base/text.hpp"
 #include "rendezvous.hpp"
 
 namespace nfsteer {
@@ -162,6 +163,12 @@ const char* name(ServerState state) noexcept {
       return "maintenance";
   }
   return "";
+}
+
+Result<ServerState> parse_server_state(std::string_view text) {
+  for (const ServerState state : {ServerState::Up, ServerState::Drain, ServerState::Maintenance})
+    if (text == name(state)) return state;
+  return fail(format("`{}` is no state: there are up, drain, maintenance", printable(text)));
 }
 
 }  // namespace nfsteer

@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no engine runs, 4 not permitted,\n"
-    "5 the rules file has mistakes. Without a command: status.";
+    "5 the rules file has mistakes, 10 there are differences. Without a command: status.";
 
 constexpr struct {
   const char* name;
@@ -97,6 +97,12 @@ void add_socket_option(CLI::App& app, std::string& path) {
   app.add_option("--socket", path, "Control socket of the engine")
       ->type_name("PATH")
       ->capture_default_str();
+}
+
+std::string check_server_name(const std::string& name) {
+  const auto slash = name.find('/');
+  if (slash != name.npos && slash > 0 && slash + 1 < name.size()) return "";
+  return format("`{}` is not of the form GROUP/SERVER", printable(name));
 }
 
 void add_client_options(CLI::App& app, AffinityQuestion& question) {

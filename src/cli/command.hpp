@@ -19,6 +19,8 @@ using Command = std::function<Exit()>;
 
 // Adds --socket; `path` keeps its value as the default.
 void add_socket_option(CLI::App& app, std::string& path);
+// What is wrong with the name of a server; empty where nothing is.
+std::string check_server_name(const std::string& name);
 // Adds --group and --client.
 void add_client_options(CLI::App& app, AffinityQuestion& question);
 

@@ -55,13 +55,6 @@ Exit flush_stale(const Client& client, const Options& options) {
                       options.dry_run ? "would be deleted" : "deleted"));
 }
 
-// What is wrong with the name of a server; empty where nothing is.
-std::string check_server_name(const std::string& name) {
-  const auto slash = name.find('/');
-  if (slash != name.npos && slash > 0 && slash + 1 < name.size()) return "";
-  return format("`{}` is not of the form GROUP/SERVER", printable(name));
-}
-
 CLI::App* add_flows(CLI::App& app, Options& options) {
   CLI::App* flows = app.add_subcommand(
       "flows",

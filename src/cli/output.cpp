@@ -23,12 +23,17 @@ void complain(std::string_view message) {
 }
 
 Exit report(const ClientError& error) {
+  if (error.kind == ClientError::Kind::ConfigInvalid) {  // each mistake at its place
+    std::fwrite(error.message.data(), 1, error.message.size(), stderr);
+    return Exit::ConfigInvalid;
+  }
   complain(error.message);
   switch (error.kind) {
     case ClientError::Kind::NotRunning:
       return Exit::NotRunning;
     case ClientError::Kind::NotPermitted:
       return Exit::NotPermitted;
+    case ClientError::Kind::ConfigInvalid:
     case ClientError::Kind::Refused:
     case ClientError::Kind::Broken:
       break;

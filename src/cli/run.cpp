@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "command.hpp"
 #include "nfsteer/engine.hpp"
@@ -15,7 +16,8 @@ struct Options {
 };
 
 Exit run(const Options& options) {
-  const auto config = load_or_complain(options.file);
+  Sources sources;
+  auto config = load_or_complain(options.file, sources);
   if (!config) return Exit::ConfigInvalid;
   if (!netlink::may_administer_network()) {
     complain(
@@ -23,7 +25,7 @@ Exit run(const Options& options) {
         "AmbientCapabilities=CAP_NET_ADMIN");
     return Exit::NotPermitted;
   }
-  if (const auto ended = run(*config, options.run); !ended) {
+  if (const auto ended = run(std::move(*config), std::move(sources), options.run); !ended) {
     complain(ended.error().message);
     return Exit::Failed;
   }
@@ -38,6 +40,11 @@ Command run_command(CLI::App& app) {
       ->required()
       ->type_name("");
   add_socket_option(app, options->run.control_socket);
+  app.add_option("--state", options->run.state_directory,
+                 "Directory where that is kept which was set while it ran")
+      ->type_name("DIRECTORY")
+      ->envname("STATE_DIRECTORY")
+      ->capture_default_str();
   return [options] { return run(*options); };
 }
 

@@ -88,4 +88,13 @@ std::string render(const Diagnostic& diagnostic) {
                 remedy.empty() ? "" : " ", remedy);
 }
 
+std::string render(const std::vector<Diagnostic>& mistakes) {
+  std::string text;
+  for (const Diagnostic& mistake : mistakes) text += render(mistake);
+  // Past the limit, the last of them only counts those that are not shown.
+  if (mistakes.size() > kDiagnosticsMax)
+    return text + format("More than {} errors.\n", kDiagnosticsMax);
+  return text + counted(mistakes.size(), "error", "errors") + ".\n";
+}
+
 }  // namespace nfsteer

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "nfsteer/base/text.hpp"
+#include "nfsteer/config.hpp"
 #include "reader.hpp"
 
 namespace nfsteer {
@@ -21,16 +22,6 @@ constexpr struct Unit {
               {"m", std::chrono::minutes(1)},
               {"h", std::chrono::hours(1)},
               {"d", std::chrono::hours(24)}};
-
-std::optional<milliseconds> parse_duration(std::string_view text) {
-  constexpr std::uint64_t kCountMax = 1'000'000'000;  // of days: far from overflow
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto count = parse_number(text.substr(0, digits));
-  if (!count || *count > kCountMax) return std::nullopt;
-  for (const Unit& unit : kUnits)
-    if (text.substr(digits) == unit.name) return static_cast<std::int64_t>(*count) * unit.length;
-  return std::nullopt;
-}
 
 // In the largest unit that divides it.
 std::string to_text(seconds duration) {
@@ -49,8 +40,18 @@ std::string remedy_for(const Node& node) {
 
 }  // namespace
 
+Result<milliseconds> parse_duration(std::string_view text) {
+  constexpr std::uint64_t kCountMax = 1'000'000'000;  // of days: far from overflow
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto count = parse_number(text.substr(0, digits));
+  if (count && *count <= kCountMax)
+    for (const Unit& unit : kUnits)
+      if (text.substr(digits) == unit.name) return static_cast<std::int64_t>(*count) * unit.length;
+  return fail(format("`{}` is no duration: write 500ms, 30s, 5m, 2h or 1d", printable(text)));
+}
+
 std::optional<seconds> read_seconds(const Node& node, SecondsRange range, Report& report) {
-  const auto duration = node.kind == Node::Kind::Text ? parse_duration(node.text) : std::nullopt;
+  const auto duration = parse_duration(node.kind == Node::Kind::Text ? node.text : "");
   if (!duration) {
     report.value_mistake(
         node, format("`{}` must be a number with its unit, in quotes: ms, s, m, h or d", node.key),

@@ -8,12 +8,13 @@
 namespace nfsteer {
 namespace {
 
-std::shared_ptr<const Countries> read_countries(const Node& node, Report& report) {
+std::shared_ptr<const Countries> read_database(const Node& node, Report& report) {
   const auto path = read_path(node, report);
   if (!path) return nullptr;
-  auto countries = load_countries(*path);
+  const auto bytes = report.files().read(*path, kCountriesBytesMax);
+  auto countries = bytes ? read_countries(*bytes) : tl::unexpected(bytes.error());
   if (countries) return *std::move(countries);
-  report.value_mistake(node, countries.error().message);
+  report.value_mistake(node, format("country database {}: {}", *path, countries.error().message));
   return nullptr;
 }
 
@@ -38,8 +39,7 @@ GeoipSection read_geoip(const Node& node, Report& report) {
   TableReader in(node, "geoip", report);
   in.require({"country"});
   GeoipSection section;
-  if (const Node* country = in.find("country"))
-    section.countries = read_countries(*country, report);
+  if (const Node* country = in.find("country")) section.countries = read_database(*country, report);
   if (const Node* groups = in.find("groups")) section.groups = read_country_groups(*groups, report);
   in.finish();
   return section;

@@ -1,11 +1,10 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "diagnostic.hpp"
-#include "file.hpp"
+#include "files.hpp"
+#include "nfsteer/base/file.hpp"
 #include "nfsteer/base/result.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/config.hpp"
@@ -51,17 +50,7 @@ std::string folder_of(const std::string& file) {
   return std::filesystem::path(file).parent_path().string();
 }
 
-}  // namespace
-
-LoadResult load_config(const std::string& path) {
-  const std::string name = path == "-" ? "stdin" : path;
-  const Result<std::string> text = path == "-" ? read_all(STDIN_FILENO, kRulesFileBytesMax)
-                                               : read_file(path, kRulesFileBytesMax);
-  if (!text) return std::vector{whole_file(name, text.error().message)};
-  return parse_config(*text, name);
-}
-
-LoadResult parse_config(std::string_view text, const std::string& file) {
+LoadResult parse(std::string_view text, const std::string& file, Files& files) {
   if (const auto size = check_size(text.size(), kRulesFileBytesMax); !size)
     return std::vector{whole_file(file, size.error().message)};
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -69,7 +58,7 @@ LoadResult parse_config(std::string_view text, const std::string& file) {
   Syntax syntax = read_syntax(text);
   std::vector<Mistake> mistakes = std::move(syntax.mistakes);
   const bool complete = mistakes.empty();
-  Report report(complete, folder_of(file));
+  Report report(complete, folder_of(file), files);
   if (!syntax.root) return to_diagnostics(std::move(mistakes), text, file, report);
 
   Config config = read_config(*syntax.root, report);
@@ -80,6 +69,36 @@ LoadResult parse_config(std::string_view text, const std::string& file) {
   }
   if (!mistakes.empty()) return to_diagnostics(std::move(mistakes), text, file, report);
   return config;
+}
+
+LoadResult load(const std::string& path, Files& files) {
+  const std::string name = path == "-" ? "stdin" : path;
+  const Result<std::string> text = files.read_rules(path);
+  if (!text) return std::vector{whole_file(name, text.error().message)};
+  return parse(*text, name, files);
+}
+
+}  // namespace
+
+LoadResult load_config(const std::string& path) {
+  Files files(nullptr);
+  return load(path, files);
+}
+
+LoadResult load_config(const std::string& path, Sources& sources) {
+  sources.path = path;
+  Files files(&sources);
+  return load(path, files);
+}
+
+LoadResult load_config(const Sources& sources) {
+  Files files(sources);
+  return load(sources.path, files);
+}
+
+LoadResult parse_config(std::string_view text, const std::string& file) {
+  Files files(nullptr);
+  return parse(text, file, files);
 }
 
 }  // namespace nfsteer

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "files.hpp"
 #include "node.hpp"
 
 namespace nfsteer {
@@ -34,12 +35,14 @@ struct TextFile {
 class Report {
  public:
   // `complete`: the tree is the whole file. Where it is not, what seems to be
-  // missing may only have been unreadable. `folder`: of the rules file.
-  explicit Report(bool complete, std::string folder = {})
-      : complete_(complete), folder_(std::move(folder)) {}
+  // missing may only have been unreadable. `folder`: of the rules file. `files`: where
+  // those come from that it names; they outlive it.
+  Report(bool complete, std::string folder, Files& files)
+      : complete_(complete), folder_(std::move(folder)), files_(files) {}
 
   bool complete() const noexcept { return complete_; }
   const std::string& folder() const noexcept { return folder_; }
+  Files& files() noexcept { return files_; }
 
   // A mistake in the node's value, or in its key.
   void value_mistake(const Node& node, std::string message, std::string remedy = {});
@@ -78,6 +81,7 @@ class Report {
 
   bool complete_;
   std::string folder_;
+  Files& files_;
   std::vector<Mistake> mistakes_;
   std::unordered_set<const Node*> nodes_;                               // that have mistakes
   std::unordered_map<const Node*, std::vector<const Node*>> elements_;  // by list

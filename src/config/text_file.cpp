@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "characters.hpp"
-#include "file.hpp"
+#include "files.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/config.hpp"
 #include "scan.hpp"
@@ -23,8 +23,8 @@ std::size_t count_lines(std::string_view text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + (is_open ? 1 : 0);
 }
 
-Result<TextFile> read_text_file(const Node& name, const std::string& path) {
-  Result<std::string> text = read_regular_file(path, kTextFileBytesMax);
+Result<TextFile> read_text_file(const Node& name, const std::string& path, Files& files) {
+  Result<std::string> text = files.read(path, kTextFileBytesMax);
   if (!text) return tl::unexpected(std::move(text.error()));
   if (find_broken_text(*text)) return fail("the file is not text in UTF-8");
   const std::size_t line_count = count_lines(*text);
@@ -73,7 +73,7 @@ Place place_in_line(const TextFile& file, TextLine line, std::string_view part) 
 TextFile* open_text_file(const Node& table, const Node& name, Report& report) {
   const auto path = read_path(name, report);
   if (!path) return nullptr;
-  Result<TextFile> file = read_text_file(name, *path);
+  Result<TextFile> file = read_text_file(name, *path, report.files());
   if (file) return &report.keep(table, *std::move(file));
   report.value_mistake(name, format("{}: {}", *path, file.error().message));
   return nullptr;

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "affinity_json.hpp"
+#include "change_json.hpp"
 #include "explanation_json.hpp"
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/engine.hpp"
@@ -127,8 +128,10 @@ class Exchange {
 // The error that an answer carries, where it carries one.
 ClientResult<OrderedJson> parameters_of(const OrderedJson& reply) {
   if (!reply.contains("error")) return reply.at("parameters");
-  const bool not_permitted = reply.at("error").get<std::string>() == refusal::kNotPermitted;
-  const Kind kind = not_permitted ? Kind::NotPermitted : Kind::Refused;
+  const auto error = reply.at("error").get<std::string>();
+  const Kind kind = error == refusal::kNotPermitted    ? Kind::NotPermitted
+                    : error == refusal::kConfigInvalid ? Kind::ConfigInvalid
+                                                       : Kind::Refused;
   return failure(kind, reply.at("parameters").at("message").get<std::string>());
 }
 
@@ -160,7 +163,57 @@ OrderedJson parameters_for(const AffinityQuestion& question) {
   return parameters;
 }
 
+// Long enough for the largest configurations.
+constexpr std::chrono::minutes kReloadPatience{5};
+
+template <typename T>
+ClientResult<T> read(const ClientResult<OrderedJson>& json,
+                     Result<T> (*from_json)(const OrderedJson& json)) {
+  if (!json) return tl::unexpected(json.error());
+  auto made = from_json(*json);
+  if (!made) return failure(Kind::Broken, made.error().message);
+  return *std::move(made);
+}
+
 }  // namespace
+
+ClientResult<Reload> Client::reload(std::optional<std::chrono::seconds> confirm) const {
+  OrderedJson parameters = OrderedJson::object();
+  if (confirm) parameters["confirm"] = format("{}", confirm->count());
+  return read(call({path_, kReloadPatience}, method::kReload, std::move(parameters)),
+              reload_from_json);
+}
+
+ClientResult<void> Client::confirm() const {
+  const auto done = call({path_, patience_}, method::kConfirm);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+ClientResult<Reload> Client::undo() const {
+  return read(call({path_, kReloadPatience}, method::kUndo), reload_from_json);
+}
+
+ClientResult<Reload> Client::diff(const std::string& path) const {
+  return read(call({path_, kReloadPatience}, method::kDiff, {{"path", path}}), reload_from_json);
+}
+
+ClientResult<Setting> Client::set_state(const std::string& server, ServerState state) const {
+  return read(call({path_, patience_}, method::kSet, {{"server", server}, {"state", name(state)}}),
+              setting_from_json);
+}
+
+ClientResult<Setting> Client::set_weight(const std::string& server,
+                                         const std::string& weight) const {
+  return read(call({path_, patience_}, method::kSet, {{"server", server}, {"weight", weight}}),
+              setting_from_json);
+}
+
+ClientResult<Setting> Client::set_algorithm(const std::string& group,
+                                            const std::string& algorithm) const {
+  return read(call({path_, patience_}, method::kSet, {{"group", group}, {"algorithm", algorithm}}),
+              setting_from_json);
+}
 
 ClientResult<Status> Client::status() const {
   const auto json = call({path_, patience_}, method::kStatus);

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -71,10 +72,11 @@ class Session : public std::enable_shared_from_this<Session> {
     if (error == asio::error::not_found)
       return write(bad_request(format("longer than {} bytes", kRequestBytesMax)));
     if (error) return;
-    const auto request = std::string_view(received_).substr(0, bytes - 1);
-    Answer reply = answer(request, rights_, shared_.control);
+    const std::string request = received_.substr(0, bytes - 1);
     received_.erase(0, bytes);
-    write(std::move(reply));
+    deadline_.cancel();
+    answer(request, rights_, shared_.control,
+           [self = shared_from_this()](Answer reply) { self->write(std::move(reply)); });
   }
 
   void write(Answer reply) {
@@ -115,6 +117,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
 class ControlServer::Loop {
  public:
+  using Act = std::function<void()>;
+
   Loop(Fd listener, Control& control, std::chrono::milliseconds idle)
       : shared_{.control = control, .idle = idle}, acceptor_(io_, Protocol(), listener.release()) {
     signals_.async_wait([this](error_code cancelled, int) {
@@ -134,28 +138,64 @@ class ControlServer::Loop {
 
   void stop() { io_.stop(); }
 
-  void watch(int fd, std::function<void()> act) {
+  void watch(int fd, Act act) {
     watched_.push_back(
         std::make_unique<Watched>(Watched{Descriptor(io_, ::dup(fd)), std::move(act)}));
     wait(*watched_.back());
+  }
+
+  void every(std::chrono::milliseconds interval, Act act) {
+    rounds_.push_back(
+        std::make_unique<Round>(Round{asio::steady_timer(io_), interval, std::move(act)}));
+    wait(*rounds_.back());
+  }
+
+  void on_hangup(Act act) {
+    hangups_.async_wait([this, act = std::move(act)](error_code cancelled, int) mutable {
+      if (cancelled) return;
+      do_safely(act);
+      on_hangup(std::move(act));
+    });
+  }
+
+  void post(Act act) {
+    asio::post(io_, [act = std::move(act)] { do_safely(act); });
   }
 
  private:
   using Descriptor = asio::posix::stream_descriptor;
   struct Watched {
     Descriptor descriptor;
-    std::function<void()> act;
+    Act act;
   };
+  struct Round {
+    asio::steady_timer timer;
+    std::chrono::milliseconds interval;
+    Act act;
+  };
+
+  static void do_safely(const Act& act) {
+    try {
+      act();
+    } catch (const std::exception& thrown) {
+      log::error("control thread: {}", thrown.what());
+    }
+  }
 
   void wait(Watched& watched) {
     watched.descriptor.async_wait(Descriptor::wait_read, [this, &watched](error_code error) {
       if (error) return;
-      try {
-        watched.act();
-      } catch (const std::exception& thrown) {
-        log::error("control thread: {}", thrown.what());
-      }
+      do_safely(watched.act);
       wait(watched);
+    });
+  }
+
+  void wait(Round& round) {
+    round.timer.expires_after(round.interval);
+    round.timer.async_wait([this, &round](error_code cancelled) {
+      if (cancelled) return;
+      do_safely(round.act);
+      wait(round);
     });
   }
 
@@ -181,9 +221,11 @@ class ControlServer::Loop {
   Shared shared_;  // outlives io_, which holds the sessions
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGTERM, SIGINT};
+  asio::signal_set hangups_{io_, SIGHUP};
   Protocol::acceptor acceptor_;
   asio::steady_timer pause_{io_};
   std::vector<std::unique_ptr<Watched>> watched_;
+  std::vector<std::unique_ptr<Round>> rounds_;
 };
 
 ControlServer::ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle)
@@ -193,6 +235,18 @@ ControlServer::~ControlServer() = default;
 
 void ControlServer::watch(int fd, std::function<void()> act) {
   loop_->watch(fd, std::move(act));
+}
+
+void ControlServer::every(std::chrono::milliseconds interval, std::function<void()> act) {
+  loop_->every(interval, std::move(act));
+}
+
+void ControlServer::on_hangup(std::function<void()> act) {
+  loop_->on_hangup(std::move(act));
+}
+
+void ControlServer::post(std::function<void()> act) {
+  loop_->post(std::move(act));
 }
 
 void ControlServer::run() {

@@ -33,9 +33,17 @@ class ControlServer {
   ControlServer(Fd listener, Control& control, std::chrono::milliseconds idle = kIdle);
   ~ControlServer();
 
-  // Calls `act` whenever the descriptor is readable, in the thread of run().
-  // The descriptor outlives the server. Before run().
+  // All that follows is called in the thread of run(); what it throws is logged.
+
+  // Calls `act` whenever the descriptor is readable. The descriptor outlives the
+  // server. Before run().
   void watch(int fd, std::function<void()> act);
+  // Calls `act` again and again, an interval after it returned. Before run().
+  void every(std::chrono::milliseconds interval, std::function<void()> act);
+  // Calls `act` at each SIGHUP. Before run().
+  void on_hangup(std::function<void()> act);
+  // Calls `act` once. Any thread.
+  void post(std::function<void()> act);
 
   // Runs the loop in this thread until SIGTERM, SIGINT or stop().
   void run();

@@ -46,9 +46,10 @@ void announce(const std::vector<StaleFlow>& stale, std::size_t deleted) {
 }  // namespace
 
 Feed::Feed(const MarkLayout& layout, Gauges& gauges, ServerRecords& records, WhyStale why_stale,
-           std::size_t buffer)
+           std::function<void()> alarm, std::size_t buffer)
     : layout_(layout),
       why_stale_(std::move(why_stale)),
+      alarm_(std::move(alarm)),
       buffer_(buffer),
       woken_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       ended_("conntrack is not heard yet"),
@@ -90,6 +91,11 @@ Result<Feed::Stale> Feed::reconcile(bool dry_run) {
   return fail(format("conntrack was not listed within {} s", kReconcileLimit.count()));
 }
 
+void Feed::reconcile_soon() noexcept {
+  is_wanted_ = true;
+  wake();
+}
+
 FeedCounts Feed::counts() const noexcept {
   return {flows_.read(),   read_.read(),      overruns_.read(), resyncs_.read(),
           deleted_.read(), ledger_.unknown(), broken_.read()};
@@ -114,6 +120,7 @@ void Feed::serve() {
     list_if_due();
     answer_requests();
     ledger_.tick(Clock::now());
+    sound_alarm();
     wait_for_events();
     drain();
     flows_.set(ledger_.flows());
@@ -153,16 +160,23 @@ void Feed::drain() {
     for (const FlowReport& report : reports) ledger_.apply(report, now);
     if (!is_empty) is_stamped_ = reports.back().stamp_ns != 0;
     read_.add(reports.size());
+    sound_alarm();
   }
   overruns_.set(events_->overruns());
   broken_.set(events_->broken());
 }
 
+void Feed::sound_alarm() {
+  if (ledger_.take_alarm()) alarm_();
+}
+
+// What is wanted soon comes once in kResyncInterval, too.
 void Feed::list_if_due() {
   const Clock::time_point now = Clock::now();
-  const bool is_resync = losses_.needs_listing() && now - listed_ >= kResyncInterval;
-  if (!is_resync && now < list_due_) return;
-  const auto stale = list();
+  const bool is_soon = losses_.needs_listing() || is_wanted_;
+  if (!(is_soon && now - listed_ >= kResyncInterval) && now < list_due_) return;
+  is_wanted_ = false;
+  const auto stale = list(true);
   if (stale) return remove(*stale);
   if (!stop_ && !std::exchange(has_failed_, true))
     log::warning("the figures of servers may be wrong: {}", stale.error().message);
@@ -179,7 +193,7 @@ void Feed::answer_requests() {
 
 void Feed::answer(Request& request) {
   if (*request.cancelled) return;
-  auto stale = list();
+  auto stale = list(false);
   if (stale && !request.dry_run && !*request.cancelled) remove(*stale);
   request.answer.set_value(std::move(stale));
 }
@@ -193,18 +207,21 @@ void Feed::end_requests(const std::string& why) {
 
 // ---- listings -------------------------------------------------------------------
 
-Result<Feed::Stale> Feed::list() {
-  auto stale = list_whole();
+Result<Feed::Stale> Feed::list(bool spares_young) {
+  auto stale = list_whole(spares_young);
   listed_ = Clock::now();
-  list_due_ = listed_ + (stale ? kListInterval : kResyncInterval);
+  list_due_ = listed_ + (!stale       ? kResyncInterval
+                         : has_young_ ? FlowLedger::kYoung
+                                      : kListInterval);
+  has_young_ = false;
   if (stale) has_failed_ = false;
   return stale;
 }
 
-Result<Feed::Stale> Feed::list_whole() {
+Result<Feed::Stale> Feed::list_whole(bool spares_young) {
   for (int i = 0; i < kListAttempts && !stop_; ++i) {
     Stale stale;
-    const auto is_whole = list_once(stale);
+    const auto is_whole = list_once(stale, spares_young);
     if (!is_whole) return tl::unexpected(is_whole.error());
     if (*is_whole) return stale;
   }
@@ -212,7 +229,7 @@ Result<Feed::Stale> Feed::list_whole() {
 }
 
 // False: flows may be missing in it, so that it was for nothing.
-Result<bool> Feed::list_once(Stale& stale) {
+Result<bool> Feed::list_once(Stale& stale, bool spares_young) {
   drain();
   const bool is_resync = losses_.needs_listing();
   losses_.begin_listing();
@@ -224,7 +241,13 @@ Result<bool> Feed::list_once(Stale& stale) {
     const Clock::time_point now = Clock::now();
     for (const FlowReport& flow : listing->flows()) {
       ledger_.apply(flow, now);
-      if (auto found = find_stale(flow, why_stale_)) stale.push_back(std::move(*found));
+      auto found = find_stale(flow, why_stale_);
+      if (!found) continue;
+      // Without its entry the answer that may be on its way would lead nowhere.
+      if (spares_young && ledger_.is_young(flow.key, now))
+        has_young_ = true;
+      else
+        stale.push_back(std::move(*found));
     }
     drain();
   }

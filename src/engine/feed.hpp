@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -41,9 +42,10 @@ class Feed {
  public:
   static constexpr std::chrono::seconds kListInterval{30};
 
-  // `why_stale` is called by the thread of the feed. `buffer` is the socket's.
+  // `why_stale` is called by the thread of the feed, and so is `alarm`, when a server was
+  // barred as its flows failed. `buffer` is the socket's.
   Feed(const MarkLayout& layout, Gauges& gauges, ServerRecords& records, WhyStale why_stale,
-       std::size_t buffer = netlink::ConntrackEvents::kBuffer);
+       std::function<void()> alarm, std::size_t buffer = netlink::ConntrackEvents::kBuffer);
   ~Feed();  // stops
 
   void start();
@@ -52,6 +54,8 @@ class Feed {
   // Looks for stale flows and, but in a dry run, deletes them. Waits for a listing,
   // for kReconcileLimit at most; after that none is deleted for it.
   Result<std::vector<StaleFlow>> reconcile(bool dry_run);
+  // The same without waiting: servers are in another state.
+  void reconcile_soon() noexcept;
 
   FeedCounts counts() const noexcept;
 
@@ -73,21 +77,25 @@ class Feed {
   bool may_pause();
   void wait_for_events();
   void drain();
+  void sound_alarm();
   void list_if_due();
   void answer_requests();
   void end_requests(const std::string& why);
   void answer(Request& request);
-  Result<Stale> list();
-  Result<Stale> list_whole();
-  Result<bool> list_once(Stale& stale);
+  // `spares_young`: what was opened just now is not among the stale.
+  Result<Stale> list(bool spares_young);
+  Result<Stale> list_whole(bool spares_young);
+  Result<bool> list_once(Stale& stale, bool spares_young);
   void remove(const Stale& stale);
   void wake() const noexcept;
 
   const MarkLayout layout_;
   const WhyStale why_stale_;
+  const std::function<void()> alarm_;
   const std::size_t buffer_;
   const Fd woken_;  // an eventfd
   std::atomic<bool> stop_{false};
+  std::atomic<bool> is_wanted_{false};  // a listing, soon
   Tally flows_, read_, overruns_, resyncs_, deleted_, broken_;
 
   std::mutex mutex_;
@@ -99,6 +107,7 @@ class Feed {
   std::optional<netlink::ConntrackEvents> events_;
   Losses losses_;
   bool has_failed_ = false;  // the last listing, and it was said
+  bool has_young_ = false;   // the listing, among the flows that are stale
   bool is_stamped_ = false;  // the last event was
   bool is_busy_ = false;     // in the second before
   std::uint64_t read_before_ = 0;

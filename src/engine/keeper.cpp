@@ -6,6 +6,7 @@
 // predecessor had read but not answered decided again (NF_REPEAT). The page
 // with the last answered id of each queue is shared by all of them.
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -47,16 +48,31 @@ Result<std::span<T>> share(std::size_t count) {
   return std::span(new (pages) T[count]{}, count);
 }
 
-Result<Seat> take_seat(const Config& config, const RunOptions& options) {
+Result<void> keep_files(Seat& seat, const Sources& sources) {
+  auto rules = Vault::make(seat.shared->rules);
+  auto notes = Vault::make(seat.shared->notes);
+  if (!rules || !notes) return fail(rules ? notes.error().message : rules.error().message);
+  seat.rules = std::move(*rules);
+  seat.notes = std::move(*notes);
+  if (auto staged = seat.rules.stage(sources); !staged) return staged;
+  seat.rules.commit();
+  return {};
+}
+
+Result<Seat> take_seat(const EngineConfig& engine, const Sources& sources,
+                       const RunOptions& options) {
   Seat seat;
-  const EngineConfig& engine = config.engine;
+  seat.options = options;
+  seat.engine = engine;
   using Answered = std::atomic<std::uint32_t>;
   static_assert(Answered::is_always_lock_free, "shared between processes");
   const auto answered = share<Answered>(engine.queue_count);
   const auto tickets = share<Ticket>(kTicketsMax);
-  if (!answered || !tickets)
-    return fail(answered ? tickets.error().message : answered.error().message);
+  const auto shared = share<SharedState>(1);
+  if (!answered || !tickets || !shared) return fail("no memory to share with the engine");
   seat.tickets = *tickets;
+  seat.shared = &shared->front();
+  if (auto kept = keep_files(seat, sources); !kept) return tl::unexpected(kept.error());
   // A queue that was opened and is closed again drops what came meanwhile: all
   // that may fail comes first.
   auto lock = lock_namespace();
@@ -86,8 +102,10 @@ Fd watch_signals() {
 
 class Keeper {
  public:
-  Keeper(const Config& config, Seat seat)
-      : config_(config), seat_(std::move(seat)), signals_(watch_signals()) {}
+  Keeper(Config config, Seat seat)
+      : config_(std::make_unique<Config>(std::move(config))),
+        seat_(std::move(seat)),
+        signals_(watch_signals()) {}
 
   // Until asked to stop, or the first engine could not start.
   Result<void> keep() {
@@ -104,7 +122,7 @@ class Keeper {
     }
     if (ended_cleanly_) return {};
     // What waits in the queues is lost with them; new flows need not be.
-    if (config_.engine.bypass) (void)netlink::stop_queueing();
+    if (seat_.engine.bypass) (void)netlink::stop_queueing();
     return fail("the engine did not stop by itself: packets that waited are lost");
   }
 
@@ -113,6 +131,7 @@ class Keeper {
   static constexpr int kQuickDeathsMax = 3;  // then a packet is suspected
   static constexpr auto kDelay = std::chrono::milliseconds(500);
   static constexpr int kPoll_ms = 100;
+  static constexpr int kLook_ms = 500;  // at the engine's pulse
   static constexpr int kStop_ms = 10'000;
 
   std::string first_error() const {
@@ -135,9 +154,10 @@ class Keeper {
       if (::getppid() != keeper_) ::_exit(EXIT_FAILURE);
       receiver.reset();
       signals_.reset();
-      ::_exit(run_engine(config_, seat_, std::move(sender)));
+      ::_exit(run_engine(std::move(config_), seat_, std::move(sender)));
     }
     ready_ = std::move(receiver);
+    is_ready_ = false;
     return engine_made_;
   }
 
@@ -146,9 +166,11 @@ class Keeper {
     for (bool running = true; running;) {
       std::array<pollfd, 2> watched{
           {{signals_.get(), POLLIN, 0}, {ready_ ? ready_.get() : -1, POLLIN, 0}}};
-      const int ready = ::poll(watched.data(), watched.size(), stopping_ ? kStop_ms : -1);
+      const int limit = stopping_ ? kStop_ms : is_ready_ ? kLook_ms : -1;
+      const int ready = ::poll(watched.data(), watched.size(), limit);
       if (ready < 0 && errno != EINTR) return;
-      if (ready == 0) ::kill(engine_, SIGKILL);
+      if (ready == 0 && stopping_) ::kill(engine_, SIGKILL);
+      if (is_ready_ && !stopping_) look_at_pulse();
       if (watched[1].revents != 0) read_ready();
       if (watched[0].revents != 0) running = !read_signals();
     }
@@ -160,11 +182,25 @@ class Keeper {
     ready_.reset();
     if (length <= 0) return;
     message_.assign(text.data(), static_cast<std::size_t>(length));
-    if (message_ != "ready" || ever_ready_) return;
-    ever_ready_ = true;
+    if (message_ != "ready") return;
+    is_ready_ = true;
+    watch_.begin(*seat_.shared, seat_.queues.size(), Clock::now());
+    if (std::exchange(ever_ready_, true)) return;
+    config_.reset();  // later engines have it from the vault
+    ::malloc_trim(0);
     constexpr std::string_view kReady = "ready\n";
     if (::write(STDERR_FILENO, kReady.data(), kReady.size()) < 0) log::warning("stderr is closed");
     notify_service_manager("READY=1");
+  }
+
+  // The service manager hears of an engine that moves.
+  void look_at_pulse() {
+    const auto stuck = watch_.look(*seat_.shared, Clock::now());
+    if (!stuck) return notify_service_manager("WATCHDOG=1");
+    log::error("{} has not moved for {} s: the engine is killed", stuck->thread,
+               stuck->limit.count());
+    ::kill(engine_, SIGKILL);
+    is_ready_ = false;
   }
 
   // True when the engine has ended.
@@ -178,6 +214,8 @@ class Keeper {
         ended = true;
         ended_cleanly_ = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
         engine_ = -1;
+      } else if (signal.ssi_signo == SIGHUP) {
+        if (engine_ > 0 && is_ready_) ::kill(engine_, SIGHUP);
       } else {
         stopping_ = true;
         notify_service_manager("STOPPING=1");
@@ -198,7 +236,7 @@ class Keeper {
     }
   }
 
-  const Config& config_;
+  std::unique_ptr<Config> config_;  // until the first engine is ready
   Seat seat_;
   Fd signals_;
   Fd ready_;  // the current engine's; closed once it has spoken
@@ -207,7 +245,8 @@ class Keeper {
   Clock::time_point started_;
   bool engine_made_ = false;
   int quick_deaths_ = 0;
-  bool ever_ready_ = false;
+  bool ever_ready_ = false, is_ready_ = false;
+  PulseWatch watch_;
   bool stopping_ = false;
   bool ended_cleanly_ = true;  // the last engine
   std::string message_;
@@ -215,10 +254,11 @@ class Keeper {
 
 }  // namespace
 
-Result<void> run(const Config& config, const RunOptions& options) {
-  auto seat = take_seat(config, options);
+Result<void> run(Config config, Sources sources, const RunOptions& options) {
+  auto seat = take_seat(config.engine, sources, options);
   if (!seat) return tl::unexpected(std::move(seat.error()));
-  auto kept = Keeper(config, std::move(*seat)).keep();
+  sources.contents.clear();
+  auto kept = Keeper(std::move(config), std::move(*seat)).keep();
   ::unlink(options.control_socket.c_str());
   return kept;
 }

@@ -23,6 +23,11 @@ inline constexpr std::string_view kFlushFlows = "nfsteer.FlushFlows";
 inline constexpr std::string_view kAffinity = "nfsteer.Affinity";
 inline constexpr std::string_view kFlushAffinity = "nfsteer.FlushAffinity";
 inline constexpr std::string_view kFlushStale = "nfsteer.FlushStale";
+inline constexpr std::string_view kReload = "nfsteer.Reload";
+inline constexpr std::string_view kConfirm = "nfsteer.Confirm";
+inline constexpr std::string_view kUndo = "nfsteer.Undo";
+inline constexpr std::string_view kDiff = "nfsteer.Diff";
+inline constexpr std::string_view kSet = "nfsteer.Set";
 }  // namespace method
 
 namespace refusal {
@@ -31,6 +36,7 @@ inline constexpr std::string_view kUnknownMethod = "nfsteer.UnknownMethod";
 inline constexpr std::string_view kInvalidParameter = "nfsteer.InvalidParameter";
 inline constexpr std::string_view kNotPermitted = "nfsteer.NotPermitted";
 inline constexpr std::string_view kFailed = "nfsteer.Failed";
+inline constexpr std::string_view kConfigInvalid = "nfsteer.ConfigInvalid";
 }  // namespace refusal
 
 // Ends each message.

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <memory>
 #include <ranges>
 #include <span>
+#include <utility>
 
 #include "affinity_json.hpp"
+#include "change_json.hpp"
 #include "explanation_json.hpp"
 #include "protocol.hpp"
 #include "status_json.hpp"
@@ -106,11 +109,87 @@ Outcome<OrderedJson> flush_stale(Control& control, const Parameters& parameters)
   return OrderedJson{{"flows", stale->flows}};
 }
 
+constexpr std::array<std::string_view, 5> kSetParameters = {"server", "group", "state", "weight",
+                                                            "algorithm"};
+
+// Of a server its state or its weight, of a group its algorithm.
+Outcome<OrderedJson> set(Control& control, const Parameters& parameters) {
+  const auto server = find(parameters, "server"), group = find(parameters, "group");
+  const auto state = find(parameters, "state"), weight = find(parameters, "weight");
+  const auto algorithm = find(parameters, "algorithm");
+  const auto answer = [](const Result<Setting>& setting) -> Outcome<OrderedJson> {
+    if (!setting) return refuse(refusal::kFailed, setting.error().message);
+    return setting_to_json(*setting);
+  };
+  if (parameters.size() == 2 && server && state) {
+    const auto wanted = parse_server_state(*state);
+    if (!wanted) return refuse(refusal::kInvalidParameter, wanted.error().message);
+    return answer(control.set_state(*server, *wanted));
+  }
+  if (parameters.size() == 2 && server && weight) {
+    const auto wanted = parse_weight_override(*weight);
+    if (!wanted) return refuse(refusal::kInvalidParameter, wanted.error().message);
+    return answer(control.set_weight(*server, *wanted));
+  }
+  if (parameters.size() == 2 && group && algorithm)
+    return answer(control.set_algorithm(*group, *algorithm));
+  return refuse(refusal::kInvalidParameter,
+                "name a `server` and its `state` or `weight`, or a `group` and its `algorithm`");
+}
+
+Outcome<OrderedJson> confirm(Control& control, const Parameters&) {
+  const Result<void> confirmed = control.confirm();
+  if (!confirmed) return refuse(refusal::kFailed, confirmed.error().message);
+  return OrderedJson::object();
+}
+
+// ---- what takes time
+
+using Done = std::function<void(Outcome<OrderedJson>)>;
+
+// Seconds of a parameter.
+constexpr std::uint64_t kConfirmMax_s = 24 * 60 * 60;
+constexpr std::array<std::string_view, 1> kReloadParameters = {"confirm"};
+
+Control::ReloadDone answer_with(Done done) {
+  return [done = std::move(done)](const tl::expected<Reload, ReloadError>& reload) {
+    if (reload) return done(reload_to_json(*reload));
+    const bool is_invalid = reload.error().is_invalid;
+    done(refuse(is_invalid ? refusal::kConfigInvalid : refusal::kFailed, reload.error().message));
+  };
+}
+
+void reload(Control& control, const Parameters& parameters, Done done) {
+  std::optional<std::chrono::seconds> confirm;
+  if (const auto text = find(parameters, "confirm")) {
+    const auto seconds = parse_number(*text);
+    if (!seconds || *seconds == 0 || *seconds > kConfirmMax_s)
+      return done(refuse(refusal::kInvalidParameter,
+                         format("`confirm` must be 1 to {} seconds", kConfirmMax_s)));
+    confirm = std::chrono::seconds(*seconds);
+  }
+  control.reload(confirm, answer_with(std::move(done)));
+}
+
+void undo(Control& control, const Parameters&, Done done) {
+  control.undo(answer_with(std::move(done)));
+}
+
+constexpr std::array<std::string_view, 1> kDiffParameters = {"path"};
+
+void diff(Control& control, const Parameters& parameters, Done done) {
+  const auto path = find(parameters, "path");
+  if (!path || !path->starts_with('/'))
+    return done(refuse(refusal::kInvalidParameter, "`path` must be the absolute path of a file"));
+  control.diff(*path, answer_with(std::move(done)));
+}
+
 struct Method {
   std::string_view name;
   Rights needs;
   std::span<const std::string_view> parameters;
   Outcome<OrderedJson> (*call)(Control& control, const Parameters& parameters);
+  void (*start)(Control& control, const Parameters& parameters, Done done) = nullptr;
 };
 
 constexpr Method kMethods[] = {
@@ -122,6 +201,12 @@ constexpr Method kMethods[] = {
     {method::kAffinity, Rights::Look, kAffinityParameters, affinity},
     {method::kFlushAffinity, Rights::Change, kAffinityParameters, flush_affinity},
     {method::kFlushStale, Rights::Change, kFlushStaleParameters, flush_stale},
+    {method::kSet, Rights::Change, kSetParameters, set},
+    {method::kConfirm, Rights::Change, {}, confirm},
+    {method::kReload, Rights::Change, kReloadParameters, nullptr, reload},
+    {method::kUndo, Rights::Change, {}, nullptr, undo},
+    // It reads any file that the engine may read, and shows lines of it.
+    {method::kDiff, Rights::Change, kDiffParameters, nullptr, diff},
 };
 
 // ---- reading a request ------------------------------------------------------
@@ -170,7 +255,12 @@ Outcome<Json> read_envelope(std::string_view text) {
   return *std::move(request);
 }
 
-Outcome<OrderedJson> carry_out(std::string_view text, Rights rights, Control& control) {
+struct Call {
+  const Method* method = nullptr;
+  Parameters parameters;
+};
+
+Outcome<Call> read_call(std::string_view text, Rights rights) {
   const auto request = read_envelope(text);
   if (!request) return tl::unexpected(request.error());
   const auto method = find_method(request->at("method").get<std::string>());
@@ -178,14 +268,27 @@ Outcome<OrderedJson> carry_out(std::string_view text, Rights rights, Control& co
   if ((*method)->needs == Rights::Change && rights != Rights::Change)
     return refuse(refusal::kNotPermitted,
                   format("{} is for root and for the engine's own user", (*method)->name));
-  const auto parameters = read_parameters(**method, request->at("parameters"));
+  auto parameters = read_parameters(**method, request->at("parameters"));
   if (!parameters) return tl::unexpected(parameters.error());
-  return (*method)->call(control, *parameters);
+  return Call{*method, *std::move(parameters)};
 }
 
 Answer refused(const Refusal& why) {
   const OrderedJson json = {{"error", why.error}, {"parameters", {{"message", why.message}}}};
   return {.text = json_text(json), .hang_up = why.error == refusal::kBadRequest};
+}
+
+Answer answer_of(const Outcome<OrderedJson>& outcome) {
+  if (!outcome) return refused(outcome.error());
+  return {.text = json_text(OrderedJson{{"parameters", *outcome}})};
+}
+
+// Where the call failed before it had begun to be answered.
+void carry_out(std::string_view text, Rights rights, Control& control, const Done& done) {
+  const auto call = read_call(text, rights);
+  if (!call) return done(tl::unexpected(call.error()));
+  if (call->method->start) return call->method->start(control, call->parameters, done);
+  done(call->method->call(control, call->parameters));
 }
 
 }  // namespace
@@ -194,12 +297,18 @@ Answer bad_request(const std::string& reason) {
   return refused({refusal::kBadRequest, reason});
 }
 
-Answer answer(std::string_view request, Rights rights, Control& control) try {
-  const auto outcome = carry_out(request, rights, control);
-  if (!outcome) return refused(outcome.error());
-  return {.text = json_text(OrderedJson{{"parameters", *outcome}})};
-} catch (const std::exception& error) {
-  return refused({refusal::kFailed, error.what()});
+void answer(std::string_view request, Rights rights, Control& control,
+            std::function<void(Answer)> reply) {
+  // A reply that throws is not answered twice.
+  const auto is_answered = std::make_shared<bool>(false);
+  const Done done = [reply = std::move(reply), is_answered](const Outcome<OrderedJson>& outcome) {
+    if (!std::exchange(*is_answered, true)) reply(answer_of(outcome));
+  };
+  try {
+    carry_out(request, rights, control, done);
+  } catch (const std::exception& error) {
+    done(refuse(refusal::kFailed, error.what()));
+  }
 }
 
 }  // namespace nfsteer

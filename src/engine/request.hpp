@@ -2,6 +2,7 @@
 // JSON object in, the text of another out. No socket, no clock.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,10 @@ struct Answer {
   bool hang_up = false;  // what follows from this client cannot be trusted to be a request
 };
 
-// Never fails: what cannot be done, or throws, is an answer too.
-Answer answer(std::string_view request, Rights rights, Control& control);
+// Never fails: what cannot be done, or throws, is an answer too. `reply` is called once:
+// at once, or in the thread of the control for what takes time.
+void answer(std::string_view request, Rights rights, Control& control,
+            std::function<void(Answer)> reply);
 
 // The answer to bytes that are not a request.
 Answer bad_request(const std::string& reason);

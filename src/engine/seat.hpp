@@ -4,12 +4,17 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/base/result.hpp"
+#include "nfsteer/engine.hpp"
 #include "nfsteer/policy.hpp"
+#include "pulse.hpp"
+#include "vault.hpp"
 
 namespace nfsteer {
 
@@ -22,11 +27,16 @@ struct QueueSeat {
 };
 
 struct Seat {
-  Fd lock;  // of the network namespace
+  RunOptions options;
+  EngineConfig engine;  // what of it no reload changes: queues and marks
+  Fd lock;              // of the network namespace
   std::vector<QueueSeat> queues;
-  std::span<Ticket> tickets;  // of groups, in pages shared with every engine
-  Fd control;                 // listening
-  std::uint64_t starts = 0;   // engines so far, the current one included
+  std::span<Ticket> tickets;      // of groups, in pages shared with every engine
+  SharedState* shared = nullptr;  // the same
+  Vault rules;                    // the configuration's files
+  Vault notes;                    // an EngineState, as a file of that name
+  Fd control;                     // listening
+  std::uint64_t starts = 0;       // engines so far, the current one included
   // Engines died at once, again and again: perhaps of a packet. Packets that
   // the last one left unanswered get on_bad_packet instead of another try.
   bool distrust_abandoned = false;
@@ -34,7 +44,8 @@ struct Seat {
 
 // Runs an engine in this process until SIGTERM or SIGINT; returns its exit code.
 // `ready` gets the word "ready", or, from the first engine, what kept it from
-// starting. SIGTERM and SIGINT must be blocked by the caller.
-int run_engine(const Config& config, Seat& seat, Fd ready);
+// starting. Without `config` it is what the seat's vault has. SIGTERM, SIGINT and SIGHUP
+// must be blocked by the caller.
+int run_engine(std::unique_ptr<Config> config, Seat& seat, Fd ready);
 
 }  // namespace nfsteer

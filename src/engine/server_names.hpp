@@ -7,26 +7,32 @@
 #include <optional>
 #include <string>
 
-#include "nfsteer/policy.hpp"
+#include "nfsteer/steering.hpp"
 
 namespace nfsteer {
 
 // Any thread.
 class ServerNames {
  public:
-  // From now on there are the servers of the snapshot; those of `known` and of
-  // earlier calls are gone.
-  void set(const Snapshot& snapshot, const KnownIds& known);
+  // From now on there are the servers of the configuration in force; those of `known` and
+  // of earlier calls are gone.
+  void set(const Steering& steering, const KnownIds& known);
+  // Servers of the same configuration are in another state.
+  void update(const Steering& steering);
 
-  // "its server web/a is gone", or is in maintenance; nullopt where flows may go there,
-  // and of ids that were never a server's: somebody else may use the mark's bits.
-  std::optional<std::string> why_stale(ServerId id) const;
+  // "its server web/a is gone", is in maintenance, or is down and has not answered the
+  // flow; nullopt where flows may go there, and of ids that were never a server's:
+  // somebody else may use the mark's bits.
+  std::optional<std::string> why_stale(ServerId id, bool replied) const;
 
  private:
   struct Server {
     std::string name;
     const char* problem = nullptr;  // none: flows may go there
+    bool keeps_answered = false;    // the problem is none of flows that it has answered
   };
+  void read(const Steering& steering);
+
   mutable std::mutex mutex_;
   std::map<ServerId, Server> servers_;
 };

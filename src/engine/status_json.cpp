@@ -157,6 +157,10 @@ void each_engine_field(auto& status, auto field) {
   field("starts", status.starts);
   field("uptime_s", status.uptime_s);
   field("state", status.state);
+  field("reloads", status.reloads);
+  field("reloads_failed", status.reloads_failed);
+  field("ruleset_repairs", status.ruleset_repairs);
+  field("fallback_updates", status.fallback_updates);
 }
 
 // The parts that are lists and objects.

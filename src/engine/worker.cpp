@@ -53,6 +53,7 @@ void Worker::run() noexcept {
     return steersman_.answer(packet, seconds());
   };
   while (!orders_.stop.load(std::memory_order_relaxed)) {
+    pulse_.beat();
     queue_.serve(answer);
     if (std::exchange(inside, false)) steersman_.leave();
     QueueAccount account = steersman_.account();

@@ -6,6 +6,7 @@
 
 #include "counters.hpp"
 #include "nfsteer/netlink.hpp"
+#include "pulse.hpp"
 #include "steersman.hpp"
 
 namespace nfsteer {
@@ -18,13 +19,14 @@ struct Orders {
 // A clock in seconds that never goes back, read without a system call (vDSO).
 std::uint32_t seconds() noexcept;
 
-// Serves one queue in a thread of its own. The decider, the orders and the
-// socket outlive it.
+// Serves one queue in a thread of its own. The decider, the orders, the socket and the
+// pulse outlive it.
 class Worker {
  public:
   Worker(Decider& decider, const EngineConfig& engine, const Orders& orders, int socket,
-         std::uint16_t queue, std::atomic<std::uint32_t>& answered)
+         std::uint16_t queue, std::atomic<std::uint32_t>& answered, Pulse& pulse)
       : orders_(orders),
+        pulse_(pulse),
         number_(queue),
         workers_(engine.queue_count),
         queue_(socket, queue, engine.copy_bytes, answered),
@@ -44,6 +46,7 @@ class Worker {
   void run() noexcept;
 
   const Orders& orders_;
+  Pulse& pulse_;
   const std::uint16_t number_;
   const int workers_;
   netlink::Queue queue_;

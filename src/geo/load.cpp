@@ -1,8 +1,6 @@
-#include <fcntl.h>
 #include <maxminddb.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,14 +11,13 @@
 
 #include "data_section.hpp"
 #include "nfsteer/base/fd.hpp"
+#include "nfsteer/base/file.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/geo.hpp"
 
 namespace nfsteer {
 namespace {
 
-// Several times what the largest databases of today have, with all cities in them.
-constexpr std::size_t kFileBytesMax = std::size_t{512} << 20;
 // libmaxminddb 1.7 computes the bytes of so many nodes right; it has 32 bits for it.
 constexpr std::uint32_t kNodesMax = std::uint32_t{1} << 25;
 constexpr std::size_t kRecordsMax = 65'535;
@@ -28,29 +25,19 @@ constexpr std::size_t kRecordsMax = 65'535;
 constexpr std::size_t kSeparatorBytes = 16;  // between search tree and data
 constexpr unsigned kDepthOfV4 = 96;          // IPv4 is ::/96 of an IPv6 database
 
-// A copy that nobody else can change: libmaxminddb maps the file, and reading a
-// mapped file that somebody has truncated ends the process.
-Result<Fd> private_copy(const std::string& path) {
-  // O_NONBLOCK, so that a FIFO does not make us wait for its writer.
-  const Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return fail(std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return fail("not a regular file");
-  if (static_cast<std::size_t>(status.st_size) > kFileBytesMax)
-    return fail(format("larger than {} MiB", kFileBytesMax >> 20));
-
-  Fd copy(::memfd_create("nfsteer-countries", MFD_CLOEXEC));
-  if (!copy) return fail(format("no memory for a copy: {}", std::strerror(errno)));
-  std::size_t copied = 0;
-  while (copied < kFileBytesMax) {
-    const ssize_t sent = ::sendfile(copy.get(), file.get(), nullptr, kFileBytesMax - copied);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return fail(std::strerror(errno));
-    if (sent == 0) break;
-    copied += static_cast<std::size_t>(sent);
+// A file of those bytes that nobody else can change: libmaxminddb maps what it reads,
+// and reading a mapped file that somebody has truncated ends the process.
+Result<Fd> private_file(std::string_view bytes) {
+  if (bytes.empty()) return fail("the file is empty");
+  Fd file(::memfd_create("nfsteer-countries", MFD_CLOEXEC));
+  while (file && !bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) file.reset();
+    if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (copied == 0) return fail("the file is empty");
-  return copy;
+  if (!file) return fail(format("no memory for a copy: {}", std::strerror(errno)));
+  return file;
 }
 
 // An open database.
@@ -244,22 +231,23 @@ class Collector {
   std::vector<Countries::Entry> entries_;
 };
 
-Result<std::shared_ptr<const Countries>> load(const std::string& path) {
+}  // namespace
+
+Result<std::shared_ptr<const Countries>> read_countries(std::string_view bytes) {
   Database database;
   {
-    const auto copy = private_copy(path);
-    if (!copy) return tl::unexpected(copy.error());
-    if (auto opened = database.open(*copy); !opened) return tl::unexpected(opened.error());
+    const auto file = private_file(bytes);
+    if (!file) return tl::unexpected(file.error());
+    if (auto opened = database.open(*file); !opened) return tl::unexpected(opened.error());
   }
   return Collector(database).run();
 }
 
-}  // namespace
-
 Result<std::shared_ptr<const Countries>> load_countries(const std::string& path) {
-  auto loaded = load(path);
-  if (!loaded) return fail(format("country database {}: {}", path, loaded.error().message));
-  return loaded;
+  const auto bytes = read_regular_file(path, kCountriesBytesMax);
+  auto countries = bytes ? read_countries(*bytes) : tl::unexpected(bytes.error());
+  if (!countries) return fail(format("country database {}: {}", path, countries.error().message));
+  return countries;
 }
 
 }  // namespace nfsteer

@@ -180,11 +180,11 @@ void RuleMessage::add(Expression&& expression) {
 
 // ---- elements ---------------------------------------------------------------
 
-// The messages that fill one set.
+// The messages of one type about the elements of one set.
 class ElementMessages {
  public:
-  ElementMessages(Transaction& transaction, const Set& set, std::uint32_t id)
-      : transaction_(transaction), set_(set), id_(id) {}
+  ElementMessages(Transaction& transaction, std::uint16_t type, const Set& set, std::uint32_t id)
+      : transaction_(transaction), type_(type), set_(set), id_(id) {}
 
   // A range of the kernel reaches up to the next element, so that one more
   // element ends it. nft wants such an end at zero, too.
@@ -223,7 +223,7 @@ class ElementMessages {
   }
 
   void open_message() {
-    message_ = transaction_.begin_message(NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+    message_ = transaction_.begin_message(type_, NLM_F_CREATE);
     mnl_attr_put_strz(message_, NFTA_SET_ELEM_LIST_TABLE, kTableName);
     mnl_attr_put_strz(message_, NFTA_SET_ELEM_LIST_SET,
                       set_.name.empty() ? anonymous_name(set_) : set_.name.c_str());
@@ -238,6 +238,7 @@ class ElementMessages {
   }
 
   Transaction& transaction_;
+  const std::uint16_t type_;
   const Set& set_;
   std::uint32_t id_;
   nlmsghdr* message_ = nullptr;
@@ -328,14 +329,33 @@ void Transaction::add_set(const Set& set) {
   add_set_messages(set);
 }
 
+void Transaction::empty_set(const std::string& name) {
+  nlmsghdr* message = begin_message(NFT_MSG_DELSETELEM, 0);
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, kTableName);
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, name.c_str());
+  end_message(format("the elements of set {}", name));
+}
+
+void Transaction::add_elements(const Set& set) {
+  write_elements(NFT_MSG_NEWSETELEM, set, 0);
+}
+
+void Transaction::delete_elements(const Set& set) {
+  write_elements(NFT_MSG_DELSETELEM, set, 0);
+}
+
+void Transaction::write_elements(std::uint16_t type, const Set& set, std::uint32_t id) {
+  ElementMessages elements(*this, type, set, id);
+  set.elements([&elements](const Element& element) { elements.add(element); });
+  elements.finish();
+}
+
 std::uint32_t Transaction::add_set_messages(const Set& set) {
   const std::uint32_t id = ++sets_;
   nftnl_set_nlmsg_build_payload(begin_message(NFT_MSG_NEWSET, NLM_F_CREATE),
                                 make_set(set, id).get());
   end_message(format("set {}", set.name));
-  ElementMessages elements(*this, set, id);
-  set.elements([&elements](const Element& element) { elements.add(element); });
-  elements.finish();
+  write_elements(NFT_MSG_NEWSETELEM, set, id);
   return id;
 }
 

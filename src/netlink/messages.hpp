@@ -54,6 +54,9 @@ struct Refusal {
   std::string expression;  // of a rule, where the kernel named it
 };
 
+// Whether the netlink port was one of the last that sent a transaction of this process.
+bool is_own_port(std::uint32_t port);
+
 // A transaction: what is added happens in this order, and all or nothing.
 class Transaction {
  public:
@@ -68,6 +71,11 @@ class Transaction {
   void add_chain(const Chain& chain);
   void add_rule(const std::string& chain, const Rule& rule);
   void add_set(const Set& set);
+  // Of a set that is there, or was added before.
+  void empty_set(const std::string& name);
+  void add_elements(const Set& set);
+  // REQUIRES: it has no intervals
+  void delete_elements(const Set& set);
 
   // Carries it out.
   tl::expected<void, Refusal> send() &&;
@@ -88,6 +96,7 @@ class Transaction {
 
   // The number of the set in this transaction, by which rules find it.
   std::uint32_t add_set_messages(const Set& set);
+  void write_elements(std::uint16_t type, const Set& set, std::uint32_t id);
   nlmsghdr* begin_message(std::uint16_t type, std::uint16_t flags);
   void end_message(std::string object);
   Refusal refusal(std::uint32_t sequence, int code, std::size_t bad_attribute) const;

@@ -147,14 +147,30 @@ Result<QueueForm> find_queue_form(const Ruleset& ruleset) {
 
 }  // namespace
 
-Result<void> install(const Ruleset& ruleset) {
+Result<QueueForm> install(const Ruleset& ruleset) {
   const Result<Leftover> leftover = read_leftover();
   if (!leftover) return tl::unexpected(leftover.error());
   const Result<QueueForm> form = find_queue_form(ruleset);
   if (!form) return tl::unexpected(form.error());
   const auto installed = replace_table(ruleset, *leftover, *form);
   if (!installed) return tl::unexpected(explain(installed.error()));
-  return {};
+  return *form;
+}
+
+Result<bool> is_installed(const Ruleset& ruleset) {
+  const Result<Leftover> found = read_leftover();
+  if (!found) return tl::unexpected(found.error());
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  const TableDescription table = describe(ruleset, QueueForm::Native);
+  return std::ranges::all_of(table.chains,
+                             [&](const Chain& chain) {
+                               return has(chain.place ? found->base_chains : found->regular_chains,
+                                          chain.name);
+                             }) &&
+         std::ranges::all_of(table.sets,
+                             [&](const Set& set) { return has(found->sets, set.name); });
 }
 
 Result<void> stop_queueing() {

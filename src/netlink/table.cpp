@@ -37,15 +37,6 @@ std::string of_family(const char* name, Family family) {
   return format("{}{}", name, family == Family::V4 ? 4 : 6);
 }
 
-std::string fallback_chain(const Ruleset::FallbackGroup& group) {
-  return format("fallback_{}_{}", group.name, group.family == Family::V4 ? 4 : 6);
-}
-
-// Where there is nothing to choose and never will be, no chain has to.
-bool has_chain(const Ruleset::FallbackGroup& group) {
-  return group.members.size() > 1 || group.members.front().action == Action::Steer;
-}
-
 // ---- sets -------------------------------------------------------------------
 
 // What the engine's mark on a packet leads to.
@@ -108,23 +99,6 @@ Set masqueraded(const Ruleset& ruleset) {
           }};
 }
 
-ElementData verdict_of(const Ruleset::FallbackGroup& group) {
-  if (has_chain(group)) return Goto{fallback_chain(group)};
-  return verdict_of(group.members.front());
-}
-
-Set fallback(const Ruleset& ruleset, Family family) {
-  return {of_family("fallback", family), address_type(family), kVerdictType, true,
-          [&ruleset, family](const Set::Reader& read) {
-            for (const auto& range : ruleset.fallback) {
-              if (range.first.family != family) continue;
-              Element element(range.first, range.last);
-              element.data = verdict_of(ruleset.fallback_groups[range.group]);
-              read(element);
-            }
-          }};
-}
-
 std::vector<Set> all_sets(const Ruleset& ruleset) {
   std::vector<Set> sets{decided(ruleset)};
   for (const Family family : {Family::V4, Family::V6}) sets.push_back(scope(ruleset, family));
@@ -133,7 +107,8 @@ std::vector<Set> all_sets(const Ruleset& ruleset) {
     sets.push_back(addresses(ruleset, family));
   }
   sets.push_back(masqueraded(ruleset));
-  for (const Family family : {Family::V4, Family::V6}) sets.push_back(fallback(ruleset, family));
+  for (const Family family : {Family::V4, Family::V6})
+    sets.push_back(fallback_set(ruleset, family));
   return sets;
 }
 
@@ -257,10 +232,6 @@ Chain refuse() {
   return {"refuse", {}, {{is_tcp(), reject_with_reset()}, {reject_as_prohibited()}}};
 }
 
-Chain fallback_group(const Ruleset::FallbackGroup& group) {
-  return {fallback_chain(group), {}, {{goto_by_hash(group.family, group.members)}}};
-}
-
 std::vector<Chain> all_chains(const Ruleset& ruleset, QueueForm form) {
   std::vector<Chain> chains;
   if (ruleset.prerouting) {
@@ -279,11 +250,42 @@ std::vector<Chain> all_chains(const Ruleset& ruleset, QueueForm form) {
   chains.push_back(remember("pass", ruleset.mark, ruleset.mark.pass()));
   for (const auto& each : ruleset.servers) chains.push_back(server(ruleset.mark, each.id));
   for (const auto& group : ruleset.fallback_groups)
-    if (has_chain(group)) chains.push_back(fallback_group(group));
+    if (has_fallback_chain(group))
+      chains.push_back({fallback_chain(group), {}, {fallback_rule(group)}});
   return chains;
 }
 
+ElementData verdict_of(const Ruleset::FallbackGroup& group) {
+  if (has_fallback_chain(group)) return Goto{fallback_chain(group)};
+  return verdict_of(group.members.front());
+}
+
 }  // namespace
+
+std::string fallback_chain(const Ruleset::FallbackGroup& group) {
+  return format("fallback_{}_{}", group.name, group.family == Family::V4 ? 4 : 6);
+}
+
+// Where there is nothing to choose and never will be, no chain has to.
+bool has_fallback_chain(const Ruleset::FallbackGroup& group) {
+  return group.members.size() > 1 || group.members.front().action == Action::Steer;
+}
+
+Rule fallback_rule(const Ruleset::FallbackGroup& group) {
+  return {goto_by_hash(group.family, group.members)};
+}
+
+Set fallback_set(const Ruleset& ruleset, Family family) {
+  return {of_family("fallback", family), address_type(family), kVerdictType, true,
+          [&ruleset, family](const Set::Reader& read) {
+            for (const auto& range : ruleset.fallback) {
+              if (range.first.family != family) continue;
+              Element element(range.first, range.last);
+              element.data = verdict_of(ruleset.fallback_groups[range.group]);
+              read(element);
+            }
+          }};
+}
 
 TableDescription describe(const Ruleset& ruleset, QueueForm form) {
   return {all_sets(ruleset), all_chains(ruleset, form)};

@@ -147,9 +147,16 @@ struct TableDescription {
 // The names of the chains that queue packets.
 inline constexpr std::array kQueueingChains = {"steer", "steer_local"};
 
-// How packets are queued: by the statement of nftables, or by the target of
-// xtables, for kernels that have only that.
-enum class QueueForm { Native, XtTarget };
+// ---- the fallback -------------------------------------------------------------
+
+// The chain of a group, where it has one: that chooses a server, by one rule.
+std::string fallback_chain(const Ruleset::FallbackGroup& group);
+bool has_fallback_chain(const Ruleset::FallbackGroup& group);
+Rule fallback_rule(const Ruleset::FallbackGroup& group);
+// The map of a family: address -> chain or verdict. Reads `ruleset`.
+Set fallback_set(const Ruleset& ruleset, Family family);
+
+// ---- all of it ------------------------------------------------------------------
 
 // The description reads `ruleset`, which must outlive it.
 TableDescription describe(const Ruleset& ruleset, QueueForm form);

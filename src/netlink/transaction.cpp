@@ -3,9 +3,11 @@
 #include <linux/netfilter/nf_tables.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <mutex>
 
 #include "messages.hpp"
 #include "socket.hpp"
@@ -56,7 +58,30 @@ std::size_t bad_attribute(const nlmsghdr* answer) {
   return offset;
 }
 
+// The ports of the last transactions: of each a socket of its own.
+class OwnPorts {
+ public:
+  void add(std::uint32_t port) {
+    const std::lock_guard lock(mutex_);
+    ports_[next_++ % ports_.size()] = port;
+  }
+  bool contains(std::uint32_t port) {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::find(ports_, port) != ports_.end();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::uint32_t, 256> ports_{};
+  std::size_t next_ = 0;
+};
+OwnPorts own_ports;
+
 }  // namespace
+
+bool is_own_port(std::uint32_t port) {
+  return own_ports.contains(port);
+}
 
 tl::expected<void, Refusal> Transaction::send() && {
   nftnl_batch_end(scratch_.data(), static_cast<std::uint32_t>(sent_.size()));
@@ -74,6 +99,7 @@ tl::expected<void, Refusal> Transaction::talk() const {
   if (!socket) return tl::unexpected(Refusal{errno, {}, {}});
   make_room(socket.get(), buffer_.size());
   ask_for_details(socket.get());
+  own_ports.add(mnl_socket_get_portid(socket.get()));
   if (mnl_socket_sendto(socket.get(), buffer_.data(), buffer_.size()) < 0)
     return tl::unexpected(Refusal{errno, {}, {}});
   return read_answers(socket.get());

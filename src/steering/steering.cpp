@@ -52,7 +52,7 @@ void Steering::publish(World world, bool forget) {
 // got the id.
 void Steering::know(const KnownIds& known) {
   known_.servers.insert(known.servers.begin(), known.servers.end());
-  known_.in_use.insert(known.in_use.begin(), known.in_use.end());
+  known_.in_use = known.in_use;
   std::map<ServerIdentity, ServerId> present;
   std::set<ServerId> taken;
   for (const Server* server : snapshot().servers) {
@@ -68,38 +68,54 @@ void Steering::know(const KnownIds& known) {
 }
 
 Prepared prepare(const Config& config) {
-  return {compile_rules(config), config.groups};
+  return {compile_rules(config), config.groups, config.schedules};
 }
 
 std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known) {
   std::vector<Problem> problems = validate(config);
-  if (problems.empty()) apply(prepare(config), known);
+  if (!problems.empty()) return problems;
+  KnownIds all = known;
+  all.in_use.insert(known_.in_use.begin(), known_.in_use.end());
+  (void)apply(prepare(config), all, [](const World&) { return Result<void>(); });
   return problems;
 }
 
-void Steering::apply(Prepared prepared, const KnownIds& known) {
+Result<void> Steering::apply(Prepared prepared, const KnownIds& known, const Commit& commit) {
   know(known);
   settle();
-  const World& old = worlds_.latest();
-  const Retired replaced{old.snapshot, old.desks};
-  World next;
+  const Retired replaced{worlds_.latest().snapshot, worlds_.latest().desks};
   const auto owners = states_.identities;
   compile_groups(*prepared.snapshot, prepared.groups, states_, known_);
-  next.snapshot = std::move(prepared.snapshot);
+  World next = world_of(std::move(prepared.snapshot));
+  if (auto committed = commit(next); !committed) {
+    states_.identities = owners;
+    fleet_->enlist(*replaced.snapshot, instant_, now_);
+    fleet_->take_changed(*replaced.snapshot, now_);
+    return committed;
+  }
   for (const auto& [id, identity] : states_.identities)
     if (const auto owner = owners.find(id); owner != owners.end() && owner->second != identity)
       earlier_[id] = records_.read(id);
-  next.desks = make_desks(*next.snapshot, deciders_.size());
-  fleet_->enlist(*next.snapshot, instant_, now_);
-  next.situation.activity = activity_at(*next.snapshot, now_);
-  for (std::size_t i = 0; i < next.snapshot->groups.size(); ++i)
-    next.situation.lineups.push_back(fleet_->line_up(*next.snapshot, i, now_));
-  fleet_->take_changed(*next.snapshot, now_);
-  next.interfaces = old.interfaces;
+  groups_ = std::move(prepared.groups);
+  schedules_ = std::move(prepared.schedules);
   publish(std::move(next));
   retired_.push_back(replaced);
   *carried_ = carried_->renamed(*replaced.snapshot, snapshot());
   *baseline_ = baseline_->renamed(*replaced.snapshot, snapshot());
+  return {};
+}
+
+World Steering::world_of(std::shared_ptr<const Snapshot> snapshot) const {
+  World made;
+  made.snapshot = std::move(snapshot);
+  made.desks = make_desks(*made.snapshot, deciders_.size());
+  fleet_->enlist(*made.snapshot, instant_, now_);
+  made.situation.activity = activity_at(*made.snapshot, now_);
+  for (std::size_t i = 0; i < made.snapshot->groups.size(); ++i)
+    made.situation.lineups.push_back(fleet_->line_up(*made.snapshot, i, now_));
+  fleet_->take_changed(*made.snapshot, now_);
+  made.interfaces = worlds_.latest().interfaces;
+  return made;
 }
 
 Time Steering::set_time(Time now) {

@@ -118,6 +118,10 @@ inline Status sample_status() {
       .starts = 2,
       .uptime_s = 273'600.5,
       .state = "steering",
+      .reloads = 53,
+      .reloads_failed = 54,
+      .ruleset_repairs = 55,
+      .fallback_updates = 56,
       .queues = {{.queue = 0,
                   .received = 100,
                   .accepted = 60,
@@ -236,10 +240,49 @@ class FakeControl : public Control {
     return StaleFlows{{"udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"}};
   }
 
+  void reload(std::optional<std::chrono::seconds> confirm, ReloadDone done) override {
+    asked = "reload";
+    if (confirm) asked += " confirm " + std::to_string(confirm->count());
+    if (!invalid.empty()) return done(tl::unexpected(ReloadError{true, invalid}));
+    done(Reload{7, 0.25, {"~ group.web.web1.weight 1 -> 2"}, 3, 60});
+  }
+  void undo(ReloadDone done) override {
+    asked = "undo";
+    done(tl::unexpected(ReloadError{false, "there is nothing to undo"}));
+  }
+  Result<void> confirm() override {
+    asked = "confirm";
+    return {};
+  }
+  void diff(const std::string& path, ReloadDone done) override {
+    asked = "diff " + path;
+    done(Reload{
+        7,
+        0.5,
+        path == "/same" ? std::vector<std::string>() : std::vector<std::string>{"+ group.dns"},
+        0,
+        {}});
+  }
+  Result<Setting> set_state(const std::string& server, ServerState state) override {
+    asked = "set " + server + " " + name(state);
+    if (server == "web/wbe1")
+      return fail("there is no server `web/wbe1`: did you mean `web/web1`?");
+    return Setting{server, "up", name(state), 12, {}};
+  }
+  Result<Setting> set_weight(const std::string& server, const WeightOverride& weight) override {
+    asked = "set " + server + " weight " + to_string(weight);
+    return Setting{server, "weight 10", "weight 5", 0, "it is forgotten when nfsteer ends"};
+  }
+  Result<Setting> set_algorithm(const std::string& group, const std::string& algorithm) override {
+    asked = "set " + group + " algorithm " + algorithm;
+    return Setting{group, "weighted", algorithm, 0, {}};
+  }
+
   // Set before the server runs, or by the test's only client between calls.
   Status answer = sample_status();
   std::uint64_t flows = 3;
   bool broken = false;
+  std::string invalid;  // what is wrong with the rules file
   std::string asked;
 };
 

@@ -42,11 +42,11 @@ struct Station {
   explicit Station(std::size_t buffer = netlink::ConntrackEvents::kBuffer)
       : feed(
             kLayout, gauges, records,
-            [](ServerId id) -> std::optional<std::string> {
+            [](ServerId id, bool) -> std::optional<std::string> {
               if (id == 2) return "its server web/b is gone";
               return std::nullopt;
             },
-            buffer) {
+            [] {}, buffer) {
     log::set_level(log::Level::Error);
     feed.start();
     require(feed.reconcile(true).has_value(), "the first listing");
@@ -177,11 +177,12 @@ TEST_CASE("Feed: who does not wait any more for stale flows to be deleted keeps 
     ServerRecords records;
     std::atomic<bool> is_stuck = false;
     std::atomic<bool> is_gone = false;
-    Feed feed(kLayout, gauges, records, [&](ServerId) -> std::optional<std::string> {
+    const auto why_stale = [&](ServerId, bool) -> std::optional<std::string> {
       is_stuck.wait(true);
       if (is_gone) return "gone";
       return std::nullopt;
-    });
+    };
+    Feed feed(kLayout, gauges, records, why_stale, [] {});
     feed.start();
     require(feed.reconcile(true).has_value(), "the first listing");
     is_gone = is_stuck = true;
@@ -219,7 +220,8 @@ TEST_CASE("Feed: where conntrack cannot be heard, all else goes on") {
     if (::setresuid(65534, 65534, 65534) != 0) return "still root";
     Gauges gauges;
     ServerRecords records;
-    Feed feed(kLayout, gauges, records, [](ServerId) { return std::nullopt; });
+    Feed feed(
+        kLayout, gauges, records, [](ServerId, bool) { return std::nullopt; }, [] {});
     log::set_level(log::Level::Error);
     std::vector<std::string> told;
     const auto ask = [&] {

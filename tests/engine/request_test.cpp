@@ -8,6 +8,13 @@
 namespace nfsteer {
 namespace {
 
+Answer answered(std::string_view request, Rights rights, Control& control) {
+  std::vector<Answer> answers;
+  answer(request, rights, control, [&answers](Answer each) { answers.push_back(std::move(each)); });
+  REQUIRE(answers.size() == 1);
+  return answers.front();
+}
+
 constexpr struct {
   const char* request;
   Rights rights;
@@ -35,13 +42,38 @@ constexpr struct {
      R"({"parameters":{"flows":["udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"]}})"},
     {R"({"method": "nfsteer.FlushStale"})", Rights::Change, "stale",
      R"({"parameters":{"flows":["udp 192.0.2.7:1 -> 10.9.9.9:53: its server dns/ns1 is gone"]}})"},
+    {R"({"method": "nfsteer.Reload"})", Rights::Change, "reload",
+     R"({"parameters":{"generation":7,"seconds":0.25,"changes":["~ group.web.web1.weight 1 -> 2"],)"
+     R"("changes_left_out":3,"confirm_within_s":60}})"},
+    {R"({"method": "nfsteer.Reload", "parameters": {"confirm": "60"}})", Rights::Change,
+     "reload confirm 60",
+     R"({"parameters":{"generation":7,"seconds":0.25,"changes":["~ group.web.web1.weight 1 -> 2"],)"
+     R"("changes_left_out":3,"confirm_within_s":60}})"},
+    {R"({"method": "nfsteer.Confirm"})", Rights::Change, "confirm", R"({"parameters":{}})"},
+    {R"({"method": "nfsteer.Undo"})", Rights::Change, "undo",
+     R"({"error":"nfsteer.Failed","parameters":{"message":"there is nothing to undo"}})"},
+    {R"({"method": "nfsteer.Diff", "parameters": {"path": "/a"}})", Rights::Change, "diff /a",
+     R"({"parameters":{"generation":7,"seconds":0.5,"changes":["+ group.dns"],)"
+     R"("changes_left_out":0,"confirm_within_s":null}})"},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1", "state": "drain"}})",
+     Rights::Change, "set web/web1 drain",
+     R"({"parameters":{"subject":"web/web1","before":"up","after":"drain","active":12,)"
+     R"("warning":""}})"},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1", "weight": "50%"}})",
+     Rights::Change, "set web/web1 weight 50%",
+     R"({"parameters":{"subject":"web/web1","before":"weight 10","after":"weight 5","active":0,)"
+     R"("warning":"it is forgotten when nfsteer ends"}})"},
+    {R"({"method": "nfsteer.Set", "parameters": {"group": "web", "algorithm": "hash"}})",
+     Rights::Change, "set web algorithm hash",
+     R"({"parameters":{"subject":"web","before":"weighted","after":"hash","active":0,)"
+     R"("warning":""}})"},
 };
 
 TEST_CASE("requests that are served") {
   for (const auto& row : kServed) {
     CAPTURE(row.request);
     test::FakeControl control;
-    const Answer got = answer(row.request, row.rights, control);
+    const Answer got = answered(row.request, row.rights, control);
     CHECK(got.text == row.reply);
     CHECK_FALSE(got.hang_up);
     CHECK(control.asked == row.asked);
@@ -51,7 +83,7 @@ TEST_CASE("requests that are served") {
 TEST_CASE("everybody may look") {
   test::FakeControl control;
   for (const Rights rights : {Rights::Look, Rights::Change}) {
-    const Answer got = answer(R"({"method": "nfsteer.Status"})", rights, control);
+    const Answer got = answered(R"({"method": "nfsteer.Status"})", rights, control);
     CHECK(Json::parse(got.text).at("parameters").at("engine").at("pid") == 812);
   }
 }
@@ -59,7 +91,7 @@ TEST_CASE("everybody may look") {
 TEST_CASE("everybody may ask why, with all that can be said of a flow") {
   for (const Rights rights : {Rights::Look, Rights::Change}) {
     test::FakeControl control;
-    const Answer got = answer(
+    const Answer got = answered(
         R"({"method": "nfsteer.Explain", "parameters": {"flow": "gre 10.0.0.1 10.0.0.2",
             "iif": "a", "oif": "b", "mark": "c", "uid": "d", "gid": "e", "icmp_type": "f",
             "at": "g"}})",
@@ -128,13 +160,45 @@ constexpr struct {
      "nfsteer.FlushAffinity is for root and for the engine's own user", false},
     {R"({"method": "nfsteer.FlushFlows"})", Rights::Look, "NotPermitted",
      "nfsteer.FlushFlows is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.Reload"})", Rights::Look, "NotPermitted",
+     "nfsteer.Reload is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.Diff", "parameters": {"path": "/etc/shadow"}})", Rights::Look,
+     "NotPermitted", "nfsteer.Diff is for root and for the engine's own user", false},
+    {R"({"method": "nfsteer.Set", "parameters": {"group": "web", "algorithm": "hash"}})",
+     Rights::Look, "NotPermitted", "nfsteer.Set is for root and for the engine's own user", false},
+
+    {R"({"method": "nfsteer.Reload", "parameters": {"confirm": "0"}})", Rights::Change,
+     "InvalidParameter", "`confirm` must be 1 to 86400 seconds", false},
+    {R"({"method": "nfsteer.Reload", "parameters": {"confirm": "60s"}})", Rights::Change,
+     "InvalidParameter", "`confirm` must be 1 to 86400 seconds", false},
+    {R"({"method": "nfsteer.Diff"})", Rights::Change, "InvalidParameter",
+     "`path` must be the absolute path of a file", false},
+    {R"({"method": "nfsteer.Diff", "parameters": {"path": "rules.toml"}})", Rights::Change,
+     "InvalidParameter", "`path` must be the absolute path of a file", false},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/wbe1", "state": "up"}})",
+     Rights::Change, "Failed", "there is no server `web/wbe1`: did you mean `web/web1`?", false},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1", "state": "dead"}})",
+     Rights::Change, "InvalidParameter", "`dead` is no state: there are up, drain, maintenance",
+     false},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1", "weight": "0"}})",
+     Rights::Change, "InvalidParameter",
+     "`0` is no weight: it is 1 to 10000, or 1% to 10000%; to take a server out, drain it", false},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1", "weight": "10001"}})",
+     Rights::Change, "InvalidParameter", "`10001` is no weight: it is 1 to 10000, or 1% to 10000%",
+     false},
+    {R"({"method": "nfsteer.Set", "parameters": {"server": "web/web1"}})", Rights::Change,
+     "InvalidParameter",
+     "name a `server` and its `state` or `weight`, or a `group` and its `algorithm`", false},
+    {R"({"method": "nfsteer.Set", "parameters": {"group": "web", "weight": "2"}})", Rights::Change,
+     "InvalidParameter",
+     "name a `server` and its `state` or `weight`, or a `group` and its `algorithm`", false},
 };
 
 TEST_CASE("requests that are refused") {
   for (const auto& row : kRefused) {
     CAPTURE(row.request);
     test::FakeControl control;
-    const Answer got = answer(row.request, row.rights, control);
+    const Answer got = answered(row.request, row.rights, control);
     const Json json = Json::parse(got.text);
     CHECK(json.at("error") == format("nfsteer.{}", row.error));
     CHECK(json.at("parameters").at("message") == row.message);
@@ -146,7 +210,7 @@ TEST_CASE("requests that are refused") {
 TEST_CASE("requests as deep, wide or long as they can be") {
   test::FakeControl control;
   const auto said = [&](const std::string& request) {
-    return Json::parse(answer(request, Rights::Change, control).text)
+    return Json::parse(answered(request, Rights::Change, control).text)
         .at("parameters")
         .at("message")
         .get<std::string>();
@@ -166,7 +230,7 @@ TEST_CASE("requests as deep, wide or long as they can be") {
 TEST_CASE("an engine that throws is an answer") {
   test::FakeControl control;
   control.broken = true;
-  const Answer got = answer(R"({"method": "nfsteer.Status"})", Rights::Look, control);
+  const Answer got = answered(R"({"method": "nfsteer.Status"})", Rights::Look, control);
   CHECK(got.text == R"({"error":"nfsteer.Failed","parameters":{"message":"a library failed"}})");
 }
 

@@ -16,7 +16,11 @@ constexpr const char* kSample = R"({
     "generation": 7,
     "starts": 2,
     "uptime_s": 273600.5,
-    "state": "steering"
+    "state": "steering",
+    "reloads": 53,
+    "reloads_failed": 54,
+    "ruleset_repairs": 55,
+    "fallback_updates": 56
   },
   "queues": [
     {

@@ -378,8 +378,9 @@ TEST_CASE("FlowLedger: to the gauge a failure is twice the latency, or that of t
 }
 
 TEST_CASE("find_stale: UDP flows of servers that flows must not go to") {
-  const WhyStale why = [](ServerId id) -> std::optional<std::string> {
+  const WhyStale why = [](ServerId id, bool replied) -> std::optional<std::string> {
     if (id == 7) return "its server web/a is gone";
+    if (id == 9 && !replied) return "its server web/c is down";
     return std::nullopt;
   };
   static const struct {
@@ -388,6 +389,8 @@ TEST_CASE("find_stale: UDP flows of servers that flows must not go to") {
   } kCases[] = {
       {{kListed, None, true, 0, 0, kUdp, 5, 7}, "its server web/a is gone"},
       {{kListed, None, true, 0, 0, kUdp, 5, 8}, nullptr},
+      {{kListed, None, false, 0, 0, kUdp, 5, 9}, "its server web/c is down"},
+      {{kListed, None, true, 0, 0, kUdp, 5, 9}, nullptr},  // which it has answered
       {{kListed, Established, true, 0, 0, protocol::kTcp, 5, 7}, nullptr},
       {{kListed, None, true, 0, 0, protocol::kIcmp, 5, 7}, nullptr},
   };

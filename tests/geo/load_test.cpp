@@ -206,13 +206,14 @@ TEST_CASE("load: what is no file with a database") {
     std::string path;
     const char* error;
   } kCases[] = {
-      {"/nonexistent/a.mmdb", "/nonexistent/a.mmdb: No such file or directory"},
+      {"/nonexistent/a.mmdb",
+       "/nonexistent/a.mmdb: cannot open the file: No such file or directory"},
       {"", "No such file"},
-      {folder, "not a regular file"},
-      {"/dev/zero", "not a regular file"},
-      {fifo, "not a regular file"},
-      {"/dev/null", "not a regular file"},
-      {large.path(), "larger than 512 MiB"},
+      {folder, "not a regular one"},
+      {"/dev/zero", "not a regular one"},
+      {fifo, "not a regular one"},
+      {"/dev/null", "not a regular one"},
+      {large.path(), "over 512 MiB"},
   };
   for (const auto& row : kCases) {
     CAPTURE(row.path);

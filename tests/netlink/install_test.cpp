@@ -2,11 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
+#include <random>
+#include <set>
 #include <span>
 #include <sstream>
 #include <vector>
 
 #include "fresh_netns.hpp"
+#include "nfsteer/base/text.hpp"
 #include "nfsteer/netlink.hpp"
 #include "samples.hpp"
 
@@ -58,7 +62,8 @@ std::string body(const std::string& listing, const std::string& of) {
 }
 
 // Throws what went wrong: it will be the result of in_fresh_netns().
-void must(const Result<void>& result) {
+template <typename T>
+void must(const Result<T>& result) {
   if (!result) throw std::runtime_error("refused: " + result.error().message);
 }
 
@@ -184,6 +189,187 @@ TEST_CASE("install: packets that wait in a queue go on waiting") {
   if (result) CHECK(*result == "waits");
 }
 
+namespace {
+
+// A ruleset near the sample, with the same marks.
+Ruleset near_sample(std::mt19937& random) {
+  const auto below = [&random](std::size_t limit) { return random() % limit; };
+  Ruleset made = testing::both_hooks_sample();
+  made.output = below(2) == 0;
+  made.bypass = below(2) == 0;
+  std::erase_if(made.scope, [&](const auto&) { return below(3) == 0; });
+  std::set<ServerId> gone;
+  std::erase_if(made.servers, [&](const Ruleset::Server& server) {
+    const bool goes = below(3) == 0;
+    if (goes) gone.insert(server.id);
+    return goes;
+  });
+  for (Ruleset::Server& server : made.servers) server.snat ^= below(4) == 0;
+  if (below(2) == 0) made.servers.push_back({9, "web/new", testing::address("10.2.0.9"), 80, true});
+  const auto groups = std::exchange(made.fallback_groups, {});
+  std::map<std::size_t, std::size_t> places;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    Ruleset::FallbackGroup group = groups[i];
+    std::erase_if(group.members, [&](const auto& member) { return gone.contains(member.id); });
+    for (auto& member : group.members) member.weight += static_cast<std::uint32_t>(below(2));
+    if (group.members.empty() || below(5) == 0) continue;
+    places[i] = made.fallback_groups.size();
+    made.fallback_groups.push_back(group);
+  }
+  std::erase_if(made.fallback,
+                [&](const auto& range) { return !places.contains(range.group) || below(4) == 0; });
+  for (auto& range : made.fallback) range.group = places[range.group];
+  return made;
+}
+
+// The chains at output stay, without rules, where they are no more needed.
+std::string without_empty_chains(const std::string& listing) {
+  std::string rest;
+  for (std::size_t at = 0; at < listing.size();) {
+    const std::size_t end = listing.find("\n\t}\n", at) + 4;
+    const std::string block = listing.substr(at, end - at);
+    if (block.find("_local {") == block.npos || lines(block).size() > 3) rest += block;
+    at = end;
+  }
+  return rest;
+}
+
+}  // namespace
+
+TEST_CASE("update: as if it had been made anew, from any state to any other") {
+  for (std::uint32_t seed = 0; seed < 25; ++seed) {
+    CAPTURE(seed);
+    const auto result = in_fresh_netns([seed]() -> std::string {
+      std::mt19937 random(seed);
+      const auto queue = open_queue(0, EngineConfig{});
+      Ruleset present = near_sample(random);
+      const auto form = install(present);
+      must(form);
+      for (int i = 0; i < 4; ++i) {
+        const Ruleset next = near_sample(random);
+        const auto changed = update(present, next, *form);
+        must(changed);
+        if (*changed != !(present == next)) return format("changed: {}", *changed);
+        if (update(next, next, *form).value_or(true)) return "changed to the same";
+        const std::string updated = without_empty_chains(sorted(run(kList)));
+        must(remove_ruleset());
+        must(install(next));
+        const std::string made = without_empty_chains(sorted(run(kList)));
+        if (updated != made) return format("updated:\n{}\nmade:\n{}", updated, made);
+        present = next;
+      }
+      return "the same";
+    });
+    if (!result) return;
+    CHECK(*result == "the same");
+  }
+}
+
+TEST_CASE("update: packets that wait in a queue go on waiting") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    std::mt19937 random(5);
+    run("ip link set lo up");
+    const auto queue = open_queue(0, EngineConfig{});
+    must(queue);
+    const auto next = [&random] {
+      Ruleset made = near_sample(random);
+      made.output = true;
+      made.scope.push_back({testing::address("127.0.0.1"), testing::address("127.0.0.1")});
+      std::ranges::sort(made.scope, {}, &Ruleset::ScopeRange::first);
+      return made;
+    };
+    Ruleset present = next();
+    present.queue_count = 1;
+    const auto form = install(present);
+    must(form);
+    run("bash -c 'echo x >/dev/udp/127.0.0.1/9'");
+    for (int i = 0; i < 20; ++i) {
+      if (const auto waiting = queue_states().at(0).waiting; waiting != 1)
+        return format("{} of 1 after {}", waiting, i);
+      Ruleset then = next();
+      then.queue_count = 1;
+      must(update(present, then, *form));
+      present = then;
+    }
+    return "waits";
+  });
+  if (result) CHECK(*result == "waits");
+}
+
+TEST_CASE("update: what the kernel does not have is refused, and nothing is changed") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    const auto form = install(testing::sample());
+    must(form);
+    run("nft flush map inet nfsteer server4");
+    const std::string before = run(kList);
+    Ruleset next = testing::sample();
+    next.servers.erase(next.servers.begin());
+    next.fallback_groups[0].members.erase(next.fallback_groups[0].members.begin());
+    const auto updated = update(testing::sample(), next, *form);
+    if (run(kList) != before) return "changed";
+    return updated ? "no error" : updated.error().message;
+  });
+  if (result)
+    CHECK(*result ==
+          "the kernel refuses the elements of set server4 of table inet nfsteer: No such file or "
+          "directory");
+}
+
+TEST_CASE("is_installed: the chains and sets are there") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    std::string seen;
+    const auto look = [&seen](const Ruleset& ruleset) {
+      const auto found = is_installed(ruleset);
+      seen += !found ? "?" : *found ? "+" : "-";
+    };
+    look(testing::sample());
+    must(install(testing::sample()));
+    look(testing::sample());
+    look(testing::other_sample());
+    run("nft flush map inet nfsteer server4");  // what is in them is another matter
+    look(testing::sample());
+    run("nft delete table inet nfsteer");
+    look(testing::sample());
+    return seen;
+  });
+  if (result) CHECK(*result == "-+-+-");
+}
+
+TEST_CASE("monitor: who changes our table, and nobody else") {
+  const auto result = in_fresh_netns([]() -> std::string {
+    auto monitor = RulesetMonitor::open();
+    must(monitor);
+    std::string seen;
+    const auto look = [&](const char* what) {
+      const auto change = monitor->read();
+      seen += format("{}: {}\n", what,
+                     !change ? "nobody" : change->author.substr(0, change->author.find(' ')));
+    };
+    look("at first");
+    must(install(testing::sample()));
+    must(update(testing::sample(), testing::sample(), QueueForm::XtTarget));
+    look("ourselves");
+    run("nft add table inet other");
+    run("nft add table ip nfsteer");
+    run("nft delete table ip nfsteer");
+    look("another table");
+    for (const char* what :
+         {"flush chain inet nfsteer keep", "flush map inet nfsteer server4",
+          "add chain inet nfsteer mine", "delete table inet nfsteer", "flush ruleset"}) {
+      if (std::string_view(what) == "flush ruleset") must(install(testing::sample()));
+      run(std::string("nft ") + what);
+      look(what);
+    }
+    return seen;
+  });
+  if (result)
+    CHECK(*result ==
+          "at first: nobody\nourselves: nobody\nanother table: nobody\n"
+          "flush chain inet nfsteer keep: nft\nflush map inet nfsteer server4: nft\n"
+          "add chain inet nfsteer mine: nft\ndelete table inet nfsteer: nft\n"
+          "flush ruleset: nft\n");
+}
+
 TEST_CASE("install: the fallback drops, refuses, and lets go") {
   const auto result = in_fresh_netns([] {
     Ruleset local;
@@ -282,7 +468,7 @@ TEST_CASE("remove_ruleset: the table is gone; where there is none, no error") {
 }
 
 TEST_CASE("refusals say what to do") {
-  const auto without_privilege = [](Result<void> (*action)()) {
+  const auto without_privilege = [](auto action) {
     return in_fresh_netns([action]() -> std::string {
       if (::setresuid(65534, 65534, 65534) != 0) return "still root";
       const auto result = action();

@@ -44,29 +44,32 @@ class Engine:
         self.socket = socket or pathlib.Path(f"/run/{namespace.name}/{directory.name}/control.sock")
         self.socket.parent.mkdir(parents=True, exist_ok=True)
         self.log_file = directory / "nfsteer.log"
+        self.state_directory = directory / "state"
         self.rules_file.write_text(rules)
         self._kills = 0
         self._process = None
 
-    def launch(self):
-        """Starts it, without waiting; returns the process, which is the keeper."""
+    def launch(self, file=None, **options):
+        """Starts it, without waiting; returns the process, which is the keeper. `file` is
+        its rules file, if it is not the usual one."""
         self.log_file.touch()
         self._log_start = self.log_file.stat().st_size
         self._kills = 0
         with self.log_file.open("ab") as log:
             self._process = self._namespace.start(
-                *self._wrapper, BINARY, "run", self.rules_file, "--socket", self.socket, stderr=log)
+                *self._wrapper, BINARY, "run", file or self.rules_file, "--socket", self.socket,
+                "--state", self.state_directory, stderr=log, **options)
         return self._process
 
     def start(self):
         """Starts it; returns self when flows are being steered."""
         process = self.launch()
-        wait_until(lambda: self._is_ready() or process.poll() is not None, 20, "nfsteer is ready")
+        wait_until(lambda: self.is_ready() or process.poll() is not None, 20, "nfsteer is ready")
         if process.poll() is not None:
             raise AssertionError(f"nfsteer run: exit {process.returncode}\n{self.log}")
         return self
 
-    def _is_ready(self):
+    def is_ready(self):
         return "ready" in self.log.splitlines()
 
     @property
@@ -153,6 +156,10 @@ class Engine:
         """The numbers of the queues that somebody reads in this namespace."""
         listed = self._namespace.run("cat", "/proc/net/netfilter/nfnetlink_queue").stdout
         return [int(line.split()[0]) for line in listed.splitlines()]
+
+    def note_kill(self):
+        """The keeper has killed the engine, and was right."""
+        self._kills += 1
 
     def terminate(self):
         """SIGTERM; returns the exit code."""

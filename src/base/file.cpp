@@ -1,4 +1,4 @@
-#include "file.hpp"
+#include "nfsteer/base/file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -40,11 +40,6 @@ Result<std::string> read_all(int fd, std::size_t bytes_max) {
     if (auto size_ok = check_size(text.size(), bytes_max); !size_ok)
       return tl::unexpected(std::move(size_ok.error()));
   }
-}
-
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  return file ? read_all(file.get(), bytes_max) : cannot("open");
 }
 
 Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max) {

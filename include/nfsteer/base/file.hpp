@@ -16,8 +16,6 @@ Result<void> check_size(std::size_t bytes, std::size_t bytes_max);
 // All that can be read from the descriptor, which stays open.
 Result<std::string> read_all(int fd, std::size_t bytes_max);
 
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
-
 // The contents of a regular file. One of another kind is refused, and not waited
 // for: a fifo that nobody writes to, a device that has no end.
 Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max);
