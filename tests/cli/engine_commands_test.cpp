@@ -197,6 +197,108 @@ TEST_CASE("flush: what the engine refuses") {
   CHECK(err == "nfsteer: there is no group `wbe`: did you mean `web`?\n");
 }
 
+TEST_CASE("commands that change the engine: what they ask and say, and their exit codes") {
+  const struct {
+    std::vector<std::string> arguments;
+    Exit exit;
+    const char* asked;
+    const char* out;
+    const char* err;
+  } kCases[] = {
+      {{"reload"},
+       Exit::Ok,
+       "reload",
+       "~ group.web.web1.weight 1 -> 2\nand 3 more\nconfiguration 7 in force after 250.0 ms: "
+       "`nfsteer confirm` within 60 s, or the one before comes back\n",
+       ""},
+      {{"reload", "--confirm", "2m"},
+       Exit::Ok,
+       "reload confirm 120",
+       "~ group.web.web1.weight 1 -> 2\nand 3 more\nconfiguration 7 in force after 250.0 ms: "
+       "`nfsteer confirm` within 60 s, or the one before comes back\n",
+       ""},
+      {{"reload", "--confirm", "60"},
+       Exit::Usage,
+       "",
+       "",
+       "nfsteer: `60` is no duration: write 500ms, 30s, 5m, 2h or 1d\n"},
+      {{"reload", "--confirm", "999ms"},
+       Exit::Usage,
+       "",
+       "",
+       "nfsteer: --confirm needs one second at least\n"},
+      {{"confirm"}, Exit::Ok, "confirm", "confirmed\n", ""},
+      {{"undo"}, Exit::Failed, "undo", "", "nfsteer: there is nothing to undo\n"},
+      {{"diff", "/other"}, Exit::Differs, "diff /other", "+ group.dns\n", ""},
+      {{"diff", "/same"}, Exit::Ok, "diff /same", "no difference\n", ""},
+      {{"drain", "web/web1"},
+       Exit::Ok,
+       "set web/web1 drain",
+       "web/web1  up -> drain   12 connections left\n",
+       ""},
+      {{"undrain", "web/web1"},
+       Exit::Ok,
+       "set web/web1 up",
+       "web/web1  up -> up   12 connections left\n",
+       ""},
+      {{"maintenance", "web/wbe1"},
+       Exit::Failed,
+       "set web/wbe1 maintenance",
+       "",
+       "nfsteer: there is no server `web/wbe1`: did you mean `web/web1`?\n"},
+      {{"set", "web/web1", "weight", "50%"},
+       Exit::Ok,
+       "set web/web1 weight 50%",
+       "web/web1  weight 10 -> weight 5\n",
+       "nfsteer: it is forgotten when nfsteer ends\n"},
+      {{"set", "web", "algorithm", "hash"},
+       Exit::Ok,
+       "set web algorithm hash",
+       "web  weighted -> hash\n",
+       ""},
+  };
+  for (const auto& row : kCases) {
+    CAPTURE(row.arguments.front());
+    CAPTURE(row.asked);
+    test::ServedSocket socket;
+    std::vector<std::string> arguments = row.arguments;
+    arguments.insert(arguments.end(), {"--socket", socket.path()});
+    const auto [exit, out, err] = run_cli(arguments);
+    CHECK(exit == row.exit);
+    CHECK(out == row.out);
+    CHECK(err == row.err);
+    CHECK(socket.control.asked == row.asked);
+  }
+}
+
+TEST_CASE("reload: the mistakes of a rules file, and exit code 5") {
+  test::ServedSocket socket;
+  socket.control.invalid = "error: one\n --> rules.toml:1:1\n1 error.\n";
+  for (std::vector<std::string> arguments :
+       {std::vector<std::string>{"reload"}, {"reload", "--confirm", "60s"}}) {
+    arguments.insert(arguments.end(), {"--socket", socket.path()});
+    const auto [exit, out, err] = run_cli(arguments);
+    CHECK(exit == Exit::ConfigInvalid);
+    CHECK(out.empty());
+    CHECK(err == socket.control.invalid);
+  }
+}
+
+TEST_CASE("drain --wait: until the server has no connections, or the time is over") {
+  test::ServedSocket socket;  // its web1 has 300, and keeps them
+  const auto late =
+      run_cli({"drain", "web/web1", "--wait", "--timeout", "1ms", "--socket", socket.path()});
+  CHECK(late.exit == Exit::Failed);
+  CHECK(late.out == "web/web1  up -> drain   12 connections left\nweb/web1  300 connections\n");
+  CHECK(late.err == "nfsteer: web/web1 still has 300 connections\n");
+  const auto done = run_cli({"drain", "web/any", "--wait", "--socket", socket.path()});
+  CHECK(done.exit == Exit::Ok);
+  CHECK(done.out.find("web/any  drained in 0.0 s\n") != std::string::npos);
+  const auto gone = run_cli({"drain", "web/gone", "--wait", "--socket", socket.path()});
+  CHECK(gone.exit == Exit::Failed);
+  CHECK(gone.err == "nfsteer: there is no server `web/gone` any more\n");
+}
+
 // The kernel tells the server the uid that a thread has when it connects.
 TEST_CASE("flush: other users are not permitted") {
   if (::geteuid() != 0) {
