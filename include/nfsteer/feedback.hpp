@@ -211,8 +211,8 @@ class ServerRecords {
 // server's gauge, not for the figures, a failure is a latency of twice that which is
 // known, of 5 s at most, and where none is known. Failures in a row bar the server
 // (Gauges::fail()). Of UDP they count for that only once the server has answered some:
-// others never do. Connections that a server reset at once are among them when their
-// entries go, 10 s later: only then conntrack tells what was transferred.
+// others never do. Whether a server has reset a connection at once, only the entry's
+// counters tell: such flows are to be looked at.
 //
 // A flow's latency is the time from New to the first reply, by the kernel's stamps
 // where both reports have one. But New is stamped before the flow waits for us in
@@ -256,6 +256,11 @@ class FlowLedger {
   // Whether a server was barred since the last call.
   bool take_alarm() noexcept { return std::exchange(alarm_, false); }
 
+  // Flows that were reset shortly after their first reply, kToLookAtMax at most, which
+  // are to be looked for in conntrack. What is found there is for look_at().
+  std::vector<FiveTuple> take_to_look_at() { return std::exchange(to_look_at_, {}); }
+  void look_at(const FlowReport& found);
+
   // Reports were lost, the last of them before `now`: what is read from now on of
   // flows of before is no measure of their latency.
   void lose(Instant now) noexcept { lost_ = now; }
@@ -281,6 +286,8 @@ class FlowLedger {
   static constexpr std::chrono::seconds kAnswerLimit{5};
   static constexpr std::chrono::seconds kCorrectionInterval{1};
   static constexpr std::chrono::seconds kYoung{2};
+  static constexpr std::chrono::seconds kResetAtOnce{5};  // after its first packet
+  static constexpr std::size_t kToLookAtMax = 32;
 
  private:
   enum class State : std::uint8_t {
@@ -323,7 +330,7 @@ class FlowLedger {
   void activate(Flow& flow);
   void end(Flow& flow, State state);
   void fail(Flow& flow, std::uint8_t protocol, Instant now);
-  void judge(const Flow& flow, void (Conduct::*what)() noexcept);
+  void judge(ServerId id, void (Conduct::*what)() noexcept);
   void add_volume(Flow& flow, const FlowReport& report);
   void add_latency(const Flow& flow, const FlowReport& report, Instant now);
   void sample(ServerId id, std::uint32_t latency_us, Instant now);
@@ -342,6 +349,7 @@ class FlowLedger {
   Tally unknown_;
   Instant lost_;  // when the last loss was over
   bool alarm_ = false;
+  std::vector<FiveTuple> to_look_at_;
 
   std::uint8_t listing_ = 0;  // its number
   bool is_listing_ = false;

@@ -281,6 +281,10 @@ Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask);
 // REQUIRES: TCP, UDP or SCTP
 Result<void> delete_flow(const FiveTuple& tuple, std::uint32_t id);
 
+// The entry of that tuple, as a listing has it; nullopt where there is none.
+// REQUIRES: TCP, UDP or SCTP
+std::optional<FlowReport> find_flow(const FiveTuple& tuple, const MarkLayout& layout);
+
 // What the kernel tells of flows that carry a server's mark, as it happens. A
 // filter in the kernel keeps out the flows of others, and what says nothing that
 // is not known already: TCP that is established, TCP that waits after its end.

@@ -167,6 +167,8 @@ void Feed::drain() {
 }
 
 void Feed::sound_alarm() {
+  for (const FiveTuple& tuple : ledger_.take_to_look_at())
+    if (const auto found = netlink::find_flow(tuple, layout_)) ledger_.look_at(*found);
   if (ledger_.take_alarm()) alarm_();
 }
 

@@ -116,7 +116,7 @@ void FlowLedger::update(Flow& flow, const FlowReport& report, Instant now) {
   if (report.seen_reply && !flow.replied) {
     flow.replied = true;
     if (report.tuple.protocol == protocol::kUdp) watches_[flow.server].answers_udp = true;
-    judge(flow, &Conduct::answer);
+    if (flow.in_total) judge(flow.server, &Conduct::answer);
     if (flow.witnessed && flow.opened > lost_) add_latency(flow, report, now);
   }
   if (!is_over(report.tcp_state)) {
@@ -124,8 +124,11 @@ void FlowLedger::update(Flow& flow, const FlowReport& report, Instant now) {
     return;
   }
   if (!flow.replied) fail(flow, report.tuple.protocol, now);
-  if (flow.replied && report.tcp_state != TcpState::Close && flow.state == State::Active)
-    judge(flow, &Conduct::finish);
+  const bool ends = flow.replied && flow.in_total && flow.state == State::Active;
+  if (ends && report.tcp_state != TcpState::Close) judge(flow.server, &Conduct::finish);
+  if (ends && report.tcp_state == TcpState::Close && now - flow.opened < kResetAtOnce &&
+      to_look_at_.size() < kToLookAtMax)
+    to_look_at_.push_back(report.tuple);
   end(flow, State::Over);
 }
 
@@ -139,7 +142,6 @@ void FlowLedger::destroy(Flows::iterator found, const FlowReport& report, Instan
   Flow& flow = found->second;
   add_volume(flow, report);
   if (!flow.replied && !report.seen_reply) fail(flow, report.tuple.protocol, now);
-  if (flow.replied && was_reset_at_once(report)) judge(flow, &Conduct::reset);
   end(flow, State::Over);
   if (is_listing_) over_while_listing_.insert(report.key);
   flows_.erase(found);
@@ -193,22 +195,27 @@ void FlowLedger::end(Flow& flow, State state) {
 void FlowLedger::fail(Flow& flow, std::uint8_t protocol, Instant now) {
   if (flow.failed) return;
   flow.failed = true;
-  if (protocol != protocol::kUdp || watches_[flow.server].answers_udp) judge(flow, &Conduct::fail);
+  const bool is_sign = protocol != protocol::kUdp || watches_[flow.server].answers_udp;
+  if (flow.in_total && is_sign) judge(flow.server, &Conduct::fail);
   if (flow.in_total) records_[flow.server].failed.add(1);
   constexpr auto kMost_us = static_cast<std::uint32_t>(microseconds(kAnswerLimit).count());
   const std::uint32_t known_us = gauges_[flow.server].latency_us.load(std::memory_order_relaxed);
   sample(flow.server, known_us == 0 ? kMost_us : std::min(2 * known_us, kMost_us), now);
 }
 
+void FlowLedger::look_at(const FlowReport& found) {
+  if (found.server == 0 || found.server > server_max_ || !was_reset_at_once(found)) return;
+  judge(found.server, &Conduct::reset);
+}
+
 // Flows of an earlier time say nothing of how the server is now.
-void FlowLedger::judge(const Flow& flow, void (Conduct::*what)() noexcept) {
-  if (!flow.in_total) return;
-  Conduct& conduct = watches_[flow.server].conduct;
+void FlowLedger::judge(ServerId id, void (Conduct::*what)() noexcept) {
+  Conduct& conduct = watches_[id].conduct;
   (conduct.*what)();
-  ServerRecords::Record& record = records_[flow.server];
+  ServerRecords::Record& record = records_[id];
   record.recent_seen.set(conduct.seen());
   record.recent_failed.set(conduct.failed());
-  if (!gauges_.fail(flow.server, conduct.failures())) return;
+  if (!gauges_.fail(id, conduct.failures())) return;
   conduct.forgive();
   alarm_ = true;
 }

@@ -24,6 +24,16 @@ int read_mark(const nlattr* attribute, void* mark) {
   return MNL_CB_OK;
 }
 
+// A request about the entry of that tuple.
+nlmsghdr* put_request(Request& bytes, std::uint16_t type, std::uint16_t flags,
+                      const FiveTuple& tuple) {
+  nlmsghdr* message = put_conntrack_request(bytes.data(), type, flags);
+  static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family =
+      tuple.source.family == Family::V4 ? AF_INET : AF_INET6;
+  put_tuple(*message, CTA_TUPLE_ORIG, tuple);
+  return message;
+}
+
 // What is not there any more is as good as deleted.
 Result<void> request_deletion(const std::string& of, const nlmsghdr& message) {
   const int code = request(message);
@@ -55,12 +65,22 @@ Result<void> delete_flows(std::uint32_t mark, std::uint32_t mask) {
 
 Result<void> delete_flow(const FiveTuple& tuple, std::uint32_t id) {
   alignas(nlmsghdr) Request bytes{};
-  nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
-  static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family =
-      tuple.source.family == Family::V4 ? AF_INET : AF_INET6;
-  put_tuple(*message, CTA_TUPLE_ORIG, tuple);
+  nlmsghdr* message = put_request(bytes, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, tuple);
   mnl_attr_put_u32(message, CTA_ID, htobe32(id));
   return request_deletion("a conntrack entry", *message);
+}
+
+std::optional<FlowReport> find_flow(const FiveTuple& tuple, const MarkLayout& layout) {
+  alignas(nlmsghdr) Request bytes{};
+  const nlmsghdr* message = put_request(bytes, IPCTNL_MSG_CT_GET, 0, tuple);
+  const Socket socket = open_socket();
+  if (!socket || mnl_socket_sendto(socket.get(), message, message->nlmsg_len) < 0)
+    return std::nullopt;
+  alignas(nlmsghdr) std::array<char, 4096> answer;
+  const ssize_t received = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
+  if (received < static_cast<ssize_t>(sizeof(nlmsghdr))) return std::nullopt;
+  return read_flow(*reinterpret_cast<const nlmsghdr*>(answer.data()),
+                   static_cast<std::size_t>(received), true, layout);
 }
 
 // ---- listing ----------------------------------------------------------------

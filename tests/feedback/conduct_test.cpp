@@ -74,16 +74,19 @@ TEST_CASE("FlowLedger: flows that fail bar their server") {
     book.ledger.apply(Report{Kind::Update, SynReceived, true, 0, 0, protocol::kTcp, flow}.made(),
                       at_ms(1));
   };
-  // The server accepts, and resets at once; its entry goes 10 s later.
+  // The server accepts, and resets; then its entry has so much of the server.
   const auto reset = [&](Book& book, std::uint32_t flow, std::uint64_t packets,
                          std::uint64_t bytes) {
     answered(book, flow);
     FlowReport report = Report{Kind::Update, Close, true, 0, 0, protocol::kTcp, flow}.made();
     book.ledger.apply(report, at_ms(2));
-    report.kind = Kind::Destroy;
+    const auto asked = book.ledger.take_to_look_at();
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0] == report.tuple);
+    report.kind = Kind::Listed;
     report.volume = Volume{packets + 2, bytes + 100};
     report.answers = {packets, bytes};
-    book.ledger.apply(report, at_ms(10'002));
+    book.ledger.look_at(report);
   };
   const auto udp = [](Book& book, std::uint32_t flow, bool replied) {
     book.ledger.apply(Report{Kind::New, None, false, 0, 0, protocol::kUdp, flow}.made(), at_ms(0));
@@ -133,6 +136,19 @@ TEST_CASE("FlowLedger: flows that fail bar their server") {
   SUBCASE("TCP that its client has reset at once") {
     for (std::uint32_t flow = 1; flow < 9; ++flow) reset(book, flow, 1, 60);
     CHECK(!book.gauges.is_barred(1));
+  }
+  SUBCASE("TCP that is reset later is not looked at, nor more than so much at once") {
+    answered(book, 1);
+    book.ledger.apply(Report{Kind::Update, Close, true, 0, 0, protocol::kTcp, 1}.made(),
+                      at_ms(5'000));
+    CHECK(book.ledger.take_to_look_at().empty());
+    for (std::uint32_t flow = 2; flow < 100; ++flow) {
+      answered(book, flow);
+      book.ledger.apply(Report{Kind::Update, Close, true, 0, 0, protocol::kTcp, flow}.made(),
+                        at_ms(2));
+    }
+    CHECK(book.ledger.take_to_look_at().size() == FlowLedger::kToLookAtMax);
+    CHECK(book.ledger.take_to_look_at().empty());
   }
   SUBCASE("UDP to a server that never answers any") {
     for (std::uint32_t flow = 1; flow < 9; ++flow) udp(book, flow, false);
