@@ -115,7 +115,8 @@ struct EngineConfig {
   bool bypass = true;                        // false: new flows are dropped while no engine runs
   Action on_bad_packet = Action::Accept;     // Accept or Drop
   RouteTarget on_no_route = Action::Accept;  // for flows that nothing else takes
-  std::uint64_t hash_seed = 0;  // of all hashing: nodes that have the same choose alike
+  std::uint64_t hash_seed = 0;      // of all hashing: nodes that have the same choose alike
+  std::optional<Endpoint> metrics;  // where they can be fetched; absent: nowhere
 };
 inline constexpr std::uint16_t kQueuesMax = 256;
 

@@ -51,7 +51,8 @@ Lineup::Side::Side(const Group& group, const Pool& pool, const Algorithm& algori
     tier.balancer = algorithm.make({tier.members, *pool.state, gauges, seed, group.factor});
     tiers_.push_back(std::move(tier));
   }
-  std::ranges::stable_partition(tiers_, [](const Tier& tier) { return tier.share > 0; });
+  std::stable_partition(tiers_.begin(), tiers_.end(),
+                        [](const Tier& tier) { return tier.share > 0; });
   for (std::size_t t = 0; t < tiers_.size(); ++t)
     for (std::size_t m = 0; m < tiers_[t].members.size(); ++m)
       places_.push_back(

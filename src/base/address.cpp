@@ -77,6 +77,27 @@ std::string to_string(const Address& address) {
   return text.data();
 }
 
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = std::min(text.rfind(':'), text.size());
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = parse_address(host);
+  const auto port = parse_number(text.substr(std::min(colon + 1, text.size())));
+  if (!address || !port || *port > 65'535 || (address->family == Family::V6 && !bracketed))
+    return fail(
+        format("`{}` is not an address with a port such as `192.0.2.7:443` or "
+               "`[2001:db8::7]:443`",
+               printable(text)));
+  return Endpoint{*address, static_cast<std::uint16_t>(*port)};
+}
+
+std::string to_string(const Endpoint& endpoint) {
+  const std::string address = to_string(endpoint.address);
+  return endpoint.address.family == Family::V4 ? format("{}:{}", address, endpoint.port)
+                                               : format("[{}]:{}", address, endpoint.port);
+}
+
 Address masked(const Address& address, unsigned length) noexcept {
   const MaskBits mask = mask_bits(address.family, length);
   return {address.family, address.high & mask.high, address.low & mask.low};

@@ -9,6 +9,8 @@ Config read_config(const Node& root, Report& report) {
   Config config;
   const Node* engine = in.find("engine");
   config.engine = engine ? read_engine(*engine, report) : default_engine();
+  if (const Node* metrics = in.find("metrics"))
+    config.engine.metrics = read_metrics(*metrics, report);
   if (const Node* cache = in.find("cache")) config.cache = read_cache(*cache, report);
   if (const Node* group = in.find("group")) config.groups = read_groups(*group, report);
   if (const Node* set = in.find("set")) config.sets = read_sets(*set, report);

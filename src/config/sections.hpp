@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "nfsteer/policy.hpp"
@@ -17,6 +18,7 @@ inline constexpr NumberRange kPriorities{-1'000'000, 1'000'000};
 // The engine of a file that has no such section.
 EngineConfig default_engine();
 EngineConfig read_engine(const Node& node, Report& report);
+std::optional<Endpoint> read_metrics(const Node& node, Report& report);
 CacheConfig read_cache(const Node& node, Report& report);
 std::vector<GroupConfig> read_groups(const Node& node, Report& report);
 std::vector<SetConfig> read_sets(const Node& node, Report& report);

@@ -138,6 +138,8 @@ class ControlServer::Loop {
 
   void stop() { io_.stop(); }
 
+  asio::io_context& io() noexcept { return io_; }
+
   void watch(int fd, Act act) {
     watched_.push_back(
         std::make_unique<Watched>(Watched{Descriptor(io_, ::dup(fd)), std::move(act)}));
@@ -247,6 +249,10 @@ void ControlServer::on_hangup(std::function<void()> act) {
 
 void ControlServer::post(std::function<void()> act) {
   loop_->post(std::move(act));
+}
+
+boost::asio::io_context& ControlServer::io() noexcept {
+  return loop_->io();
 }
 
 void ControlServer::run() {

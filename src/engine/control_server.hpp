@@ -18,6 +18,10 @@
 #include "control.hpp"
 #include "nfsteer/base/fd.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace nfsteer {
 
 inline constexpr std::size_t kClientsMax = 64;
@@ -44,6 +48,9 @@ class ControlServer {
   void on_hangup(std::function<void()> act);
   // Calls `act` once. Any thread.
   void post(std::function<void()> act);
+
+  // For what serves others in the same loop.
+  boost::asio::io_context& io() noexcept;
 
   // Runs the loop in this thread until SIGTERM, SIGINT or stop().
   void run();

@@ -1,5 +1,7 @@
 #include "engine.hpp"
 
+#include "metrics.hpp"
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -67,8 +69,9 @@ Engine::Engine(std::unique_ptr<Config> config, Seat& seat)
   }
 }
 
-void Engine::attach(ControlServer& server) {
+void Engine::attach(ControlServer& server, MetricsServer& metrics) {
   server_ = &server;
+  metrics_ = &metrics;
   if (interface_monitor_)
     server.watch(interface_monitor_.get(), [this] {
       netlink::drain_interface_monitor(interface_monitor_.get());
@@ -76,6 +79,7 @@ void Engine::attach(ControlServer& server) {
     });
   if (clock_.fd() >= 0) server.watch(clock_.fd(), [this] { read_clock(); });
   if (guard_.fd() >= 0) server.watch(guard_.fd(), [this] { guard_.look(); });
+  listen_for_scrapes();
   server.every(kTick, [this] { tick(); });
   server.on_hangup([this] { reload({}, [](const auto&) {}); });
 }
@@ -238,6 +242,11 @@ void Engine::read_clock() {
   clock_.set(steering_.set_time(std::chrono::system_clock::now()));
 }
 
+void Engine::listen_for_scrapes() {
+  if (const auto listens = metrics_->listen(snapshot().engine.metrics); !listens)
+    log::warning("no metrics: {}", listens.error().message);
+}
+
 // ---- run_engine ---------------------------------------------------------------------
 
 namespace {
@@ -259,7 +268,8 @@ int run_engine(std::unique_ptr<Config> config, Seat& seat, Fd ready) {
   const bool first = seat.starts == 1;
   Engine engine(std::move(config), seat);
   ControlServer server(Fd(::dup(seat.control.get())), engine);
-  engine.attach(server);
+  MetricsServer metrics(server, [&engine] { return metrics_text(engine.status()); });
+  engine.attach(server, metrics);
   if (const auto started = engine.start(); !started) {
     if (first) {
       tell(ready, started.error().message);

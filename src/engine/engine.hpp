@@ -14,6 +14,7 @@
 #include "drains.hpp"
 #include "event_log.hpp"
 #include "feed.hpp"
+#include "metrics_server.hpp"
 #include "reloader.hpp"
 #include "ruleset_guard.hpp"
 #include "seat.hpp"
@@ -32,7 +33,7 @@ class Engine final : public Control {
   Engine(std::unique_ptr<Config> config, Seat& seat);
 
   // What there is to be looked after, in the loop of the control socket. Before start().
-  void attach(ControlServer& server);
+  void attach(ControlServer& server, MetricsServer& metrics);
   // Begins to answer packets, then makes the kernel queue them.
   Result<void> start();
   // New flows take the kernel's fallback; packets that wait are still answered.
@@ -72,6 +73,7 @@ class Engine final : public Control {
   void cut_flows(const Server& server, const char* why);
   void read_interfaces();
   void read_clock();
+  void listen_for_scrapes();
 
   // Reloads.
   void load(std::variant<std::string, Sources> from, ReloadDone done);
@@ -107,6 +109,7 @@ class Engine final : public Control {
   Orders orders_;
   Workers workers_;
   RulesetGuard guard_;
+  MetricsServer* metrics_ = nullptr;
   Reloader reloader_;
   EventLog event_log_;
   Drains drains_;

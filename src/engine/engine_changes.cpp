@@ -108,6 +108,7 @@ tl::expected<Reload, ReloadError> Engine::put_in_force(Loaded loaded, KnownIds k
 
 void Engine::settle_in(const KnownIds& known) {
   server_names_.set(steering_, known);
+  listen_for_scrapes();
   read_clock();
   look_after_failures();
   feed_.reconcile_soon();

@@ -41,11 +41,8 @@ std::string reject_text(const Flow& flow) {
 }  // namespace
 
 std::string endpoint_text(const Server& server, const Flow& flow) {
-  const std::string address = to_string(server.address);
-  if (!flow.has_ports) return address;
-  const unsigned port = server.port.value_or(flow.tuple.destination_port);
-  return server.address.family == Family::V4 ? format("{}:{}", address, port)
-                                             : format("[{}]:{}", address, port);
+  if (!flow.has_ports) return to_string(server.address);
+  return to_string(Endpoint{server.address, server.port.value_or(flow.tuple.destination_port)});
 }
 
 std::string kernel_text(const Snapshot& snapshot, const Flow& flow, const Decision& decision) {

@@ -8,11 +8,6 @@
 namespace nfsteer {
 namespace {
 
-struct Endpoint {
-  Address address;
-  std::uint16_t port = 0;
-};
-
 bool has_ports(std::uint8_t protocol) noexcept {
   return protocol == protocol::kTcp || protocol == protocol::kUdp || protocol == protocol::kSctp;
 }
@@ -34,35 +29,16 @@ std::vector<std::string_view> split(std::string_view text) {
   return words;
 }
 
-// "ADDRESS:PORT" of IPv4, "[ADDRESS]:PORT" of both families.
-std::optional<Endpoint> parse_with_port(std::string_view word) {
-  const std::size_t colon = word.rfind(':');
-  if (colon == word.npos) return std::nullopt;
-  std::string_view host = word.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = parse_address(host);
-  const auto port = parse_number(word.substr(colon + 1));
-  if (!address || !port || *port > 65'535) return std::nullopt;
-  if (address->family == Family::V6 && !bracketed) return std::nullopt;
-  return Endpoint{*address, static_cast<std::uint16_t>(*port)};
-}
-
-Result<Endpoint> parse_endpoint(std::string_view word, std::uint8_t protocol) {
+Result<Endpoint> parse_end(std::string_view word, std::uint8_t protocol) {
   const auto address = parse_address(word);
-  const auto with_port = parse_with_port(word);
+  const auto with_port = parse_endpoint(word);
   if (has_ports(protocol)) {
-    if (with_port) return *with_port;
-    if (!address)
-      return fail(
-          format("`{}` is not an address with a port such as `192.0.2.7:443` or "
-                 "`[2001:db8::7]:443`",
-                 printable(word)));
+    if (with_port || !address) return with_port;
     const bool v4 = address->family == Family::V4;
     return fail(format("`{0}` has no port: write `{1}{0}{2}:PORT`", to_string(*address),
                        v4 ? "" : "[", v4 ? "" : "]"));
   }
-  if (address) return Endpoint{*address};
+  if (address) return Endpoint{*address, 0};
   if (with_port)
     return fail(format("{} has no ports: write `{}`", protocol_name(protocol),
                        to_string(with_port->address)));
@@ -83,9 +59,9 @@ Result<FiveTuple> parse_tuple(std::string_view text) {
   if (!protocol)
     return fail(format("`{}` is not a protocol: write a name such as `tcp`, or its number",
                        printable(words[0])));
-  const auto source = parse_endpoint(words[1], *protocol);
+  const auto source = parse_end(words[1], *protocol);
   if (!source) return tl::unexpected(source.error());
-  const auto destination = parse_endpoint(words[2], *protocol);
+  const auto destination = parse_end(words[2], *protocol);
   if (!destination) return tl::unexpected(destination.error());
 
   const Address& from = source->address;

@@ -36,10 +36,6 @@ struct AddressKind {
   const char* name;
   std::uint32_t number = 0;
 };
-struct Endpoint {
-  Address address;
-  std::uint16_t port = 0;
-};
 using Value = std::variant<MarkBits, Bucket, Protocol, AddressKind, Address, Endpoint>;
 
 // A value as the kernel has it: as it lies in a register.

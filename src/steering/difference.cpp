@@ -68,10 +68,8 @@ class Comparison {
 // ---- groups ---------------------------------------------------------------------
 
 std::string endpoint_of(const ServerConfig& server) {
-  const std::string address = to_string(server.address);
-  if (!server.port) return address;
-  return server.address.family == Family::V4 ? format("{}:{}", address, *server.port)
-                                             : format("[{}]:{}", address, *server.port);
+  return server.port ? to_string(Endpoint{server.address, *server.port})
+                     : to_string(server.address);
 }
 
 std::string hash_of(const GroupConfig& group) {
@@ -208,6 +206,10 @@ void compare_engines(Comparison& found, const Named& old, const Named& present) 
   found.compare("engine.on_no_route", old.aim(old.snapshot.no_route),
                 present.aim(present.snapshot.no_route));
   found.compare("engine.hash_seed", a.hash_seed, b.hash_seed);
+  const auto metrics = [](const EngineConfig& engine) {
+    return engine.metrics ? to_string(*engine.metrics) : std::string();
+  };
+  found.compare("metrics.listen", metrics(a), metrics(b));
   const CacheConfig &c = old.snapshot.cache, &d = present.snapshot.cache;
   found.compare("cache.entries", c.entries, d.entries);
   found.compare("cache.route_entries", c.route_entries, d.route_entries);

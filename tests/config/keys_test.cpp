@@ -19,6 +19,9 @@ namespace {
 std::string engine_line(std::string_view line) {
   return "[engine]\n" + std::string(line) + "\n";
 }
+std::string metrics_line(std::string_view line) {
+  return "[metrics]\n" + std::string(line) + "\n";
+}
 std::string cache_line(std::string_view line) {
   return "[cache]\n" + std::string(line) + "\n";
 }
@@ -49,6 +52,22 @@ std::string match_rest(std::string_view rest) {
 constexpr std::string_view kServer = "name = \"a\", address = \"10.2.0.1\"";
 
 }  // namespace
+
+TEST_CASE("keys of [metrics]") {
+  constexpr Case kCases[] = {
+      {metrics_line, "listen = \"127.0.0.1:9477\"", ""},
+      {metrics_line, "listen = \"[::1]:9477\"", ""},
+      {metrics_line, "listen = \"0.0.0.0:0\"", ""},
+      {metrics_line, "", "metrics needs `listen`"},
+      {metrics_line, "listen = \"\"", "is not an address with a port"},
+      {metrics_line, "listen = \"127.0.0.1\"", "is not an address with a port"},
+      {metrics_line, "listen = \"::1:9477\"", "is not an address with a port"},
+      {metrics_line, "listen = \"127.0.0.1:65536\"", "is not an address with a port"},
+      {metrics_line, "listen = 9477", "`listen` must be text"},
+      {metrics_line, "listen = \"127.0.0.1:1\"\nport = 9477", "unknown key `port`"},
+  };
+  check_all(kCases);
+}
 
 TEST_CASE("keys of [engine]") {
   constexpr std::string_view kQueues = "`queues` must be a number from 1 to 256";

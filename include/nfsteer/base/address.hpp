@@ -41,6 +41,17 @@ struct Address {
 Result<Address> parse_address(std::string_view text);
 std::string to_string(const Address& address);
 
+struct Endpoint {
+  Address address;
+  std::uint16_t port = 0;
+
+  friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+// "192.0.2.7:443", "[2001:db8::7]:443".
+Result<Endpoint> parse_endpoint(std::string_view text);
+std::string to_string(const Endpoint& endpoint);
+
 // A network: all addresses that share the first `length` bits of `address`.
 // The bits behind them are zero.
 struct Prefix {
