@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "nfsteer/base/text.hpp"
 
@@ -187,17 +188,20 @@ class ElementMessages {
       : transaction_(transaction), type_(type), set_(set), id_(id) {}
 
   // A range of the kernel reaches up to the next element, so that one more
-  // element ends it. nft wants such an end at zero, too.
+  // element ends it. nft wants such an end at zero, too. In an anonymous set an
+  // end must not stand where the next range begins: kernels such as 6.1 would
+  // find that end, and take the set for having no such element.
   void add(const Element& element) {
     const Bytes first = to_bytes(element.first);
     const Bytes zero{{}, first.size};
     if (set_.intervals && !any_ && first != zero) put_range_end(zero);
+    if (end_ && !(set_.name.empty() && *end_ == first)) put_range_end(*end_);
     put_start(first, element);
-    if (!set_.intervals) return;
-    if (const auto end = successor(to_bytes(element.last))) put_range_end(*end);
+    if (set_.intervals) end_ = successor(to_bytes(element.last));
   }
 
   void finish() {
+    if (end_) put_range_end(*end_);
     if (message_ != nullptr) close_message();
   }
 
@@ -244,6 +248,7 @@ class ElementMessages {
   nlmsghdr* message_ = nullptr;
   nlattr* elements_ = nullptr;
   bool any_ = false;
+  std::optional<Bytes> end_;  // of the last range, to come
 };
 
 // ---- objects ----------------------------------------------------------------

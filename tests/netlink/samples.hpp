@@ -77,12 +77,12 @@ inline netlink::Ruleset both_hooks_sample() {
 inline netlink::Ruleset large_sample() {
   netlink::Ruleset ruleset;
   ruleset.fallback_groups = {{"all", Family::V4, {}}, {"one", Family::V4, {{1, 1}}}};
-  for (std::uint32_t id = 1; id <= ruleset.mark.server_max(); ++id) {
+  for (std::uint32_t id = 1; id <= 2000; ++id) {
     ruleset.servers.push_back({static_cast<ServerId>(id), "all/s" + std::to_string(id),
                                Address::v4(0x0a020000 + id), 80, false});
     ruleset.fallback_groups[0].members.push_back({static_cast<ServerId>(id), id});
   }
-  for (std::uint32_t i = 0; i < 5000; ++i) {
+  for (std::uint32_t i = 0; i < 2000; ++i) {
     const Address first = Address::v4(0x10000000 + 256 * i),
                   last = Address::v4(0x1000007f + 256 * i);
     ruleset.scope.push_back({first, last});
