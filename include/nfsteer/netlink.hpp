@@ -184,6 +184,7 @@ struct Ruleset {
   };
 
   MarkLayout mark;
+  Manage manage = Manage::Table;
   std::uint16_t queue_first = 0;
   std::uint16_t queue_count = 1;
   bool bypass = true;
@@ -200,6 +201,8 @@ struct Ruleset {
 // The table that carries out the snapshot's decisions. `situation` is one of the
 // snapshot: who takes flows, so that the fallback does what the engine would.
 Ruleset make_ruleset(const Snapshot& snapshot, const Situation& situation);
+// The same without servers, and for no destination.
+Ruleset make_ruleset(const EngineConfig& engine);
 
 // The fallback of a snapshot's ruleset, made anew when servers come and go.
 class FallbackPlan {
@@ -226,15 +229,20 @@ enum class QueueForm : std::uint8_t { Native, XtTarget };
 // Makes the kernel's table equal to `ruleset`, in one transaction, whatever an
 // earlier run left. Base chains are created where missing and never deleted.
 // `queue` is written natively, or as the xt target where the kernel lacks it; returns
-// which.
+// which. Manage::Elements: fills in sets, maps, and the chains that maps name, where
+// check_loaded() has nothing against it; base chains and their rules stay.
 Result<QueueForm> install(const Ruleset& ruleset);
+
+// Whether the kernel's table, which somebody has loaded, is one for `ruleset`, but
+// for what install() fills in. The error names the first difference, and the remedy.
+Result<void> check_loaded(const Ruleset& ruleset);
 
 // Whether the kernel's table has all chains and sets of the ruleset, whatever is in them.
 Result<bool> is_installed(const Ruleset& ruleset);
 
 // Brings the kernel's table from one state to another, in one transaction that has only
 // what differs; false where nothing does. No packet notices what does not concern it.
-// REQUIRES: the kernel's table is `from`, of the same marks
+// REQUIRES: the kernel's table is `from`, of the same marks and the same `manage`
 Result<bool> update(const Ruleset& from, const Ruleset& to, QueueForm form);
 
 // Word of what other programs do to our table. One thread's own.
@@ -263,9 +271,9 @@ class RulesetMonitor {
 // `layout`. Empty where there is no table.
 std::map<ServerIdentity, ServerId> installed_servers(const MarkLayout& layout);
 
-// Empties the chains that queue packets, so that new flows take the fallback.
-// No error where the table does not exist.
-Result<void> stop_queueing();
+// Empties the chains that queue packets, so that new flows take the fallback; with
+// Manage::Elements, the sets of what is queued. No error where there is no table.
+Result<void> stop_queueing(Manage manage);
 
 // Deletes the table, and all that is in it. No error where there is none.
 Result<void> remove_ruleset();

@@ -105,12 +105,17 @@ struct SetConfig {
 
 enum class Hook : std::uint8_t { Prerouting, Output };
 
+// What of the nftables table is the engine's to make: all of it; or what depends on
+// the rules, in a table that somebody else has loaded.
+enum class Manage : std::uint8_t { Table, Elements };
+
 struct EngineConfig {
   std::uint16_t queue_first = 0;
   std::uint16_t queue_count = 1;      // one worker each; 1 to kQueuesMax
   std::uint32_t queue_length = 4096;  // packets that may wait in one queue
   std::uint32_t copy_bytes = 256;     // of each packet, from its network header
   std::vector<Hook> hooks = {Hook::Prerouting};
+  Manage manage = Manage::Table;
   MarkLayout mark;
   bool bypass = true;                        // false: new flows are dropped while no engine runs
   Action on_bad_packet = Action::Accept;     // Accept or Drop

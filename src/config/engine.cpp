@@ -86,6 +86,7 @@ EngineConfig default_engine() {
 }
 
 EngineConfig read_engine(const Node& node, Report& report) {
+  static constexpr std::array<std::string_view, 2> kManage{"table", "elements"};
   static constexpr std::array<std::string_view, 2> kOnEngineDown{"bypass", "drop"};
   static constexpr std::array<std::string_view, 2> kOnBadPacket{"accept", "drop"};
 
@@ -100,6 +101,7 @@ EngineConfig read_engine(const Node& node, Report& report) {
   if (const Node* hooks = in.find("hooks")) {
     if (auto value = read_hooks(*hooks, report); !value.empty()) engine.hooks = std::move(value);
   }
+  engine.manage = in.word("manage", kManage).value_or(0) == 0 ? Manage::Table : Manage::Elements;
   engine.mark.mask =
       in.number<std::uint32_t>("mark_mask", kAll<std::uint32_t>).value_or(engine.mark.mask);
   engine.queue_length =

@@ -99,7 +99,7 @@ Result<void> Engine::start() {
 
 void Engine::stop() {
   if (snapshot().engine.bypass)
-    if (const auto stopped = netlink::stop_queueing(); !stopped)
+    if (const auto stopped = netlink::stop_queueing(snapshot().engine.manage); !stopped)
       log::warning("the kernel still queues new flows: {}", stopped.error().message);
   wait_until_drained();
   orders_.stop = true;

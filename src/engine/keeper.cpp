@@ -78,6 +78,9 @@ Result<Seat> take_seat(const EngineConfig& engine, const Sources& sources,
   auto lock = lock_namespace();
   if (!lock) return tl::unexpected(std::move(lock.error()));
   seat.lock = std::move(*lock);
+  if (engine.manage == Manage::Elements)
+    if (auto checked = netlink::check_loaded(netlink::make_ruleset(engine)); !checked)
+      return tl::unexpected(std::move(checked.error()));
   auto control = listen_control(options.control_socket);
   if (!control) return tl::unexpected(std::move(control.error()));
   seat.control = std::move(*control);
@@ -122,7 +125,7 @@ class Keeper {
     }
     if (ended_cleanly_) return {};
     // What waits in the queues is lost with them; new flows need not be.
-    if (seat_.engine.bypass) (void)netlink::stop_queueing();
+    if (seat_.engine.bypass) (void)netlink::stop_queueing(seat_.engine.manage);
     return fail("the engine did not stop by itself: packets that waited are lost");
   }
 

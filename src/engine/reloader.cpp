@@ -39,6 +39,10 @@ std::string needs_restart(const EngineConfig& from, const EngineConfig& to) {
   if (from.queue_length != to.queue_length) keys.push_back("queue_length");
   if (from.copy_bytes != to.copy_bytes) keys.push_back("copy_bytes");
   if (!(from.mark == to.mark)) keys.push_back("mark_mask");
+  if (from.manage != to.manage) keys.push_back("manage");
+  // The rules of base chains that depend on these are the operator's.
+  if (to.manage == Manage::Elements && from.hooks != to.hooks) keys.push_back("hooks");
+  if (to.manage == Manage::Elements && from.bypass != to.bypass) keys.push_back("on_engine_down");
   if (keys.empty()) return {};
   return format("{} of [engine] cannot change while flows are steered: restart nfsteer",
                 join(keys, ", "));

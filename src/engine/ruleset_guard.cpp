@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "nfsteer/base/log.hpp"
 #include "nfsteer/base/text.hpp"
@@ -102,10 +103,13 @@ void RulesetGuard::repair() {
   repaired_ = Clock::now();
   const auto installed = make(ruleset_);
   if (!installed) {
-    log::error("{} changed table inet nfsteer, which cannot be repaired: {}", change_->author,
-               installed.error().message);
+    const std::string& why = installed.error().message;
+    if (std::exchange(complaint_, why) != why)
+      log::error("{} changed table inet nfsteer, which cannot be repaired: {}", change_->author,
+                 why);
     return;  // tried again
   }
+  complaint_.clear();
   ++repairs_;
   log::warning("{} changed table inet nfsteer: repaired", change_->author);
   change_.reset();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "nfsteer/netlink.hpp"
 #include "nfsteer/steering.hpp"
@@ -54,6 +55,7 @@ class RulesetGuard {
   netlink::QueueForm form_ = netlink::QueueForm::Native;
   bool is_stale_ = false;  // a part of the fallback could not be sent
   std::optional<netlink::RulesetMonitor::Change> change_;  // that is to be repaired
+  std::string complaint_;  // why the last repair failed; empty: it did not
   Clock::time_point repaired_;
   std::uint64_t repairs_ = 0, updates_ = 0;
 };

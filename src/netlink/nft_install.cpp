@@ -1,15 +1,10 @@
 // The table in the kernel: made, emptied, taken away.
-#include <libnftnl/chain.h>
-#include <libnftnl/common.h>
-#include <libnftnl/set.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
+#include "kernel_table.hpp"
 #include "messages.hpp"
 #include "nfsteer/base/text.hpp"
 #include "socket.hpp"
@@ -19,50 +14,9 @@
 namespace nfsteer::netlink {
 namespace {
 
-// ---- what an earlier run left -----------------------------------------------
-
-struct Leftover {
-  std::vector<std::string> base_chains;
-  std::vector<std::string> regular_chains;
-  std::vector<std::string> sets;
-};
-
-bool is_ours(const char* table) {
-  return table != nullptr && std::strcmp(table, kTableName) == 0;
-}
-
-void read_chain(Leftover& leftover, const nlmsghdr& message) {
-  const std::unique_ptr<nftnl_chain, decltype(&nftnl_chain_free)> chain(nftnl_chain_alloc(),
-                                                                        &nftnl_chain_free);
-  if (nftnl_chain_nlmsg_parse(&message, chain.get()) != 0) return;
-  if (!is_ours(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE))) return;
-  const bool is_base = nftnl_chain_is_set(chain.get(), NFTNL_CHAIN_HOOKNUM);
-  (is_base ? leftover.base_chains : leftover.regular_chains)
-      .emplace_back(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME));
-}
-
-void read_set(std::vector<std::string>& sets, const nlmsghdr& message) {
-  const std::unique_ptr<nftnl_set, decltype(&nftnl_set_free)> set(nftnl_set_alloc(),
-                                                                  &nftnl_set_free);
-  if (nftnl_set_nlmsg_parse(&message, set.get()) != 0) return;
-  if (!is_ours(nftnl_set_get_str(set.get(), NFTNL_SET_TABLE))) return;
-  // An anonymous set goes away with its rule.
-  const bool is_named = (nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS) == 0;
-  if (is_named) sets.emplace_back(nftnl_set_get_str(set.get(), NFTNL_SET_NAME));
-}
-
-Result<Leftover> read_leftover() {
-  std::array<char, 256> bytes;
-  nlmsghdr* message =
-      nftnl_nlmsg_build_hdr(bytes.data(), NFT_MSG_GETCHAIN, NFPROTO_INET, NLM_F_DUMP, 1);
-  Result<Leftover> leftover = dump<Leftover>("listing nftables chains", *message, read_chain);
-  if (!leftover) return leftover;
-  message = nftnl_nlmsg_build_hdr(bytes.data(), NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, 2);
-  Result<std::vector<std::string>> sets =
-      dump<std::vector<std::string>>("listing nftables sets", *message, read_set);
-  if (!sets) return tl::unexpected(sets.error());
-  leftover->sets = std::move(*sets);
-  return leftover;
+template <typename List>
+bool contains(const List& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 // ---- what the kernel cannot do ----------------------------------------------
@@ -107,20 +61,56 @@ Error explain(const Refusal& refusal) {
                  std::strerror(refusal.code))};
 }
 
+Result<void> explained(const tl::expected<void, Refusal>& done) {
+  if (!done) return tl::unexpected(explain(done.error()));
+  return {};
+}
+
 // ---- transactions -----------------------------------------------------------
 
 // A base chain that goes away drops every packet that waits in any queue: it is
 // emptied at most. All else is made anew.
-tl::expected<void, Refusal> replace_table(const Ruleset& ruleset, const Leftover& leftover,
+tl::expected<void, Refusal> replace_table(const Ruleset& ruleset, const KernelTable& leftover,
                                           QueueForm form) {
   const TableDescription table = describe(ruleset, form);
   Transaction transaction;
   transaction.add_table();
   transaction.delete_all_rules();
-  for (const std::string& name : leftover.sets) transaction.delete_set(name);
-  for (const std::string& name : leftover.regular_chains) transaction.delete_chain(name);
+  for (const KernelSet& set : leftover.sets) transaction.delete_set(set.name);
+  for (const KernelChain& chain : leftover.chains)
+    if (!chain.place) transaction.delete_chain(chain.name);
   for (const Chain& chain : table.chains) transaction.add_chain(chain);
   for (const Set& set : table.sets) transaction.add_set(set);
+  for (const Chain& chain : table.chains)
+    for (const Rule& rule : chain.rules) transaction.add_rule(chain.name, rule);
+  return std::move(transaction).send();
+}
+
+bool comes_and_goes(const std::string& chain) {
+  return std::any_of(kPassingChains.begin(), kPassingChains.end(),
+                     [&chain](const char* begin) { return chain.starts_with(begin); });
+}
+
+// In a table that somebody has loaded. Base chains, and chains of others, stay as
+// they are, and so do the sets, of which rules speak: they are filled anew.
+tl::expected<void, Refusal> fill_table(const Ruleset& ruleset, const KernelTable& loaded) {
+  TableDescription table = describe(ruleset, QueueForm::Native);
+  std::erase_if(table.chains, [](const Chain& chain) { return chain.place.has_value(); });
+  std::set<std::string> wanted;
+  for (const Chain& chain : table.chains) wanted.insert(chain.name);
+
+  Transaction transaction;
+  for (const Set& set : table.sets) transaction.empty_set(set.name);
+  std::vector<std::string> unwanted;
+  for (const KernelChain& chain : loaded.chains) {
+    const bool is_wanted = wanted.count(chain.name) > 0;
+    if (chain.place || !(is_wanted || comes_and_goes(chain.name))) continue;
+    transaction.delete_rules(chain.name);
+    if (!is_wanted) unwanted.push_back(chain.name);
+  }
+  for (const std::string& name : unwanted) transaction.delete_chain(name);
+  for (const Chain& chain : table.chains) transaction.add_chain(chain);
+  for (const Set& set : table.sets) transaction.add_elements(set);
   for (const Chain& chain : table.chains)
     for (const Rule& rule : chain.rules) transaction.add_rule(chain.name, rule);
   return std::move(transaction).send();
@@ -148,46 +138,49 @@ Result<QueueForm> find_queue_form(const Ruleset& ruleset) {
 }  // namespace
 
 Result<QueueForm> install(const Ruleset& ruleset) {
-  const Result<Leftover> leftover = read_leftover();
-  if (!leftover) return tl::unexpected(leftover.error());
+  if (ruleset.manage == Manage::Elements)
+    if (auto checked = check_loaded(ruleset); !checked) return tl::unexpected(checked.error());
+  const Result<KernelTable> found = read_table();
+  if (!found) return tl::unexpected(found.error());
   const Result<QueueForm> form = find_queue_form(ruleset);
-  if (!form) return tl::unexpected(form.error());
-  const auto installed = replace_table(ruleset, *leftover, *form);
+  if (!form) return form;
+  const auto installed = ruleset.manage == Manage::Elements ? fill_table(ruleset, *found)
+                                                            : replace_table(ruleset, *found, *form);
   if (!installed) return tl::unexpected(explain(installed.error()));
   return *form;
 }
 
 Result<bool> is_installed(const Ruleset& ruleset) {
-  const Result<Leftover> found = read_leftover();
+  const Result<KernelTable> found = read_table();
   if (!found) return tl::unexpected(found.error());
-  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
-  };
   const TableDescription table = describe(ruleset, QueueForm::Native);
   return std::ranges::all_of(table.chains,
-                             [&](const Chain& chain) {
-                               return has(chain.place ? found->base_chains : found->regular_chains,
-                                          chain.name);
+                             [&found](const Chain& chain) {
+                               const KernelChain* has = find_named(found->chains, chain.name);
+                               return has && has->place.has_value() == chain.place.has_value();
                              }) &&
-         std::ranges::all_of(table.sets,
-                             [&](const Set& set) { return has(found->sets, set.name); });
+         std::ranges::all_of(table.sets, [&found](const Set& set) {
+           return find_named(found->sets, set.name) != nullptr;
+         });
 }
 
-Result<void> stop_queueing() {
-  const Result<Leftover> leftover = read_leftover();
-  if (!leftover) return tl::unexpected(leftover.error());
+Result<void> stop_queueing(Manage manage) {
+  const Result<KernelTable> table = read_table();
+  if (!table) return tl::unexpected(table.error());
   Transaction transaction;
   bool any = false;
-  for (const char* name : kQueueingChains) {
-    const auto& chains = leftover->base_chains;
-    if (std::find(chains.begin(), chains.end(), name) == chains.end()) continue;
-    transaction.delete_rules(name);
+  for (const KernelSet& set : table->sets) {
+    if (manage != Manage::Elements || !contains(kScopeSets, set.name)) continue;
+    transaction.empty_set(set.name);
+    any = true;
+  }
+  for (const KernelChain& chain : table->chains) {
+    if (manage != Manage::Table || !contains(kQueueingChains, chain.name)) continue;
+    transaction.delete_rules(chain.name);
     any = true;
   }
   if (!any) return {};
-  const auto stopped = std::move(transaction).send();
-  if (!stopped) return tl::unexpected(explain(stopped.error()));
-  return {};
+  return explained(std::move(transaction).send());
 }
 
 Result<void> remove_ruleset() {

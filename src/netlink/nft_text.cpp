@@ -17,16 +17,12 @@ std::string_view keyword(const Set& set) {
   return set.data ? "map" : "set";
 }
 
-std::string type_text(const Set& set) {
-  return set.data ? format("{} : {}", set.key.name, set.data->name) : set.key.name;
-}
-
 // What a set's elements refer to must exist before the elements do, and what an
 // earlier load left in the sets and chains must be gone.
 std::string clear(const TableDescription& table) {
   std::string text = format("table inet {} {{\n", kTableName);
   for (const Set& set : table.sets)
-    text += format("\t{} {} {{ type {};{} }}\n", keyword(set), set.name, type_text(set),
+    text += format("\t{} {} {{ {};{} }}\n", keyword(set), set.name, type_text(set),
                    set.intervals ? " flags interval;" : "");
   for (const Chain& chain : table.chains)
     if (!chain.place) text += format("\tchain {} {{ }}\n", chain.name);
@@ -37,7 +33,7 @@ std::string clear(const TableDescription& table) {
 }
 
 std::string set_text(const Set& set) {
-  std::string text = format("\t{} {} {{\n\t\ttype {}\n", keyword(set), set.name, type_text(set));
+  std::string text = format("\t{} {} {{\n\t\t{}\n", keyword(set), set.name, type_text(set));
   if (set.intervals) text += "\t\tflags interval\n";
   bool any = false;
   set.elements([&](const Element& element) {
@@ -58,14 +54,20 @@ std::string rule_text(const Rule& rule) {
 
 std::string chain_text(const Chain& chain) {
   std::string text = format("\tchain {} {{\n", chain.name);
-  if (const auto& place = chain.place)
-    text += format("\t\ttype {} hook {} priority {}; policy accept;\n", place->type, place->hook,
-                   place->priority_name);
+  if (const auto& place = chain.place) text += format("\t\t{}; policy accept;\n", to_text(*place));
   for (const Rule& rule : chain.rules) text += format("\t\t{}\n", rule_text(rule));
   return text + "\t}\n";
 }
 
 }  // namespace
+
+std::string type_text(const Set& set) {
+  return format("type {}{}", set.key.name, set.data ? format(" : {}", set.data->name) : "");
+}
+
+std::string to_text(const Place& place) {
+  return format("type {} hook {} priority {}", place.type, place.hook, place.priority_name);
+}
 
 std::string to_nft(const Ruleset& ruleset) {
   const TableDescription table = describe(ruleset, QueueForm::Native);

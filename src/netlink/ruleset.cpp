@@ -93,15 +93,20 @@ std::vector<Ruleset::ScopeRange> scope(const Snapshot& snapshot) {
 
 }  // namespace
 
-Ruleset make_ruleset(const Snapshot& snapshot, const Situation& situation) {
-  const EngineConfig& engine = snapshot.engine;
+Ruleset make_ruleset(const EngineConfig& engine) {
   Ruleset ruleset;
   ruleset.mark = engine.mark;
+  ruleset.manage = engine.manage;
   ruleset.queue_first = engine.queue_first;
   ruleset.queue_count = engine.queue_count;
   ruleset.bypass = engine.bypass;
   ruleset.prerouting = has_hook(engine, Hook::Prerouting);
   ruleset.output = has_hook(engine, Hook::Output);
+  return ruleset;
+}
+
+Ruleset make_ruleset(const Snapshot& snapshot, const Situation& situation) {
+  Ruleset ruleset = make_ruleset(snapshot.engine);
   ruleset.servers = list_servers(snapshot);
   ruleset.scope = scope(snapshot);
   FallbackPlan(snapshot).write(situation, ruleset);

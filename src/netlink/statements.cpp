@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -21,10 +22,6 @@ namespace nfsteer::netlink {
 namespace {
 
 // ---- text -------------------------------------------------------------------
-
-const char* name(MarkOf of) {
-  return of == MarkOf::Packet ? "meta mark" : "ct mark";
-}
 
 std::string masked_text(MarkOf of, const MarkLayout& layout) {
   return format("{} & {:#010x}", name(of), layout.mask);
@@ -237,6 +234,16 @@ Expression xt_queue(const Ruleset& ruleset) {
 }
 
 }  // namespace
+
+const char* name(MarkOf of) {
+  return of == MarkOf::Packet ? "meta mark" : "ct mark";
+}
+
+std::string queue_text(std::uint16_t first, std::uint16_t count, bool bypass) {
+  const unsigned last = first + std::max(1u, unsigned{count}) - 1;
+  return format("queue{} to {}", bypass ? " flags bypass" : "",
+                first == last ? format("{}", first) : format("{}-{}", first, last));
+}
 
 std::string server_chain(ServerId id) {
   return format("server_{}", id);
@@ -472,9 +479,7 @@ Statement masquerade() {
 }
 
 Statement queue(const Ruleset& ruleset, QueueForm form) {
-  const unsigned first = ruleset.queue_first, last = first + ruleset.queue_count - 1u;
-  return {format("queue{} to {}", ruleset.bypass ? " flags bypass" : "",
-                 first == last ? format("{}", first) : format("{}-{}", first, last)),
+  return {queue_text(ruleset.queue_first, ruleset.queue_count, ruleset.bypass),
           [&ruleset, form](RuleMessage& rule) {
             rule.add(form == QueueForm::Native ? native_queue(ruleset) : xt_queue(ruleset));
           }};

@@ -47,6 +47,10 @@ Statement rewrite_destination(Family family, const MarkLayout& layout, const std
 Statement masquerade();
 Statement queue(const Ruleset& ruleset, QueueForm form);
 
+// "queue flags bypass to 0-3"
+std::string queue_text(std::uint16_t first, std::uint16_t count, bool bypass);
+const char* name(MarkOf of);
+
 // The chain that gives a flow to the server.
 std::string server_chain(ServerId id);
 // As it stands in a map of verdicts: what becomes of a flow of the member.

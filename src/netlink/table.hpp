@@ -109,6 +109,9 @@ struct Set {
   std::function<void(const Reader&)> elements;
 };
 
+// "type mark : ipv4_addr"
+std::string type_text(const Set& set);
+
 // ---- rules and chains -------------------------------------------------------
 
 class RuleMessage;
@@ -129,6 +132,9 @@ struct Place {
   std::int32_t priority;
 };
 
+// "type filter hook prerouting priority mangle"
+std::string to_text(const Place& place);
+
 struct Chain {
   std::string name;
   std::optional<Place> place;  // absent: called by rules and verdict maps only
@@ -140,8 +146,12 @@ struct TableDescription {
   std::vector<Chain> chains;
 };
 
-// The names of the chains that queue packets.
+// The names of the chains that queue packets, and of the sets of what they queue.
 inline constexpr std::array kQueueingChains = {"steer", "steer_local"};
+inline constexpr std::array kScopeSets = {"scope4", "scope6"};
+
+// How the names of chains begin that come and go with the rules.
+inline constexpr std::array kPassingChains = {"server_", "fallback_"};
 
 // ---- the fallback -------------------------------------------------------------
 

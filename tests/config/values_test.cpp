@@ -22,6 +22,7 @@ TEST_CASE("an empty file is a configuration: all defaults, a queue for each CPU"
     CHECK(config.engine.queue_length == 4096);
     CHECK(config.engine.copy_bytes == 256);
     CHECK(config.engine.hooks == std::vector{Hook::Prerouting});
+    CHECK(config.engine.manage == Manage::Table);
     CHECK(config.engine.mark.mask == 0xfff00000);
     CHECK(config.engine.bypass);
     CHECK(config.engine.on_bad_packet == Action::Accept);
@@ -101,6 +102,7 @@ servers = [{ name = "x", address = "10.2.0.9" }]
 [engine]
 queues = "4-7"
 hooks = ["output", "prerouting"]
+manage = "elements"
 mark_mask = 0xff00
 queue_length = 100
 copy_bytes = 128
@@ -111,6 +113,7 @@ on_no_route = "app"
   CHECK(config.engine.queue_first == 4);
   CHECK(config.engine.queue_count == 4);
   CHECK(config.engine.hooks == std::vector{Hook::Output, Hook::Prerouting});
+  CHECK(config.engine.manage == Manage::Elements);
   CHECK(config.engine.mark.mask == 0xff00);
   CHECK(config.engine.queue_length == 100);
   CHECK(config.engine.copy_bytes == 128);

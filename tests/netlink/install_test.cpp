@@ -430,7 +430,7 @@ TEST_CASE("other tables stay as they are") {
     const std::string before = foreign();
     must(install(testing::sample()));
     if (foreign() != before) return "install: " + foreign();
-    must(stop_queueing());
+    must(stop_queueing(Manage::Table));
     if (foreign() != before) return "stop: " + foreign();
     must(remove_ruleset());
     if (foreign() != before) return "remove: " + foreign();
@@ -441,10 +441,10 @@ TEST_CASE("other tables stay as they are") {
 
 TEST_CASE("stop_queueing: only the chains that queue are emptied") {
   const auto result = in_fresh_netns([]() -> std::string {
-    must(stop_queueing());  // without a table
+    must(stop_queueing(Manage::Table));  // without a table
     const std::string before = installed({testing::both_hooks_sample()});
-    must(stop_queueing());
-    must(stop_queueing());
+    must(stop_queueing(Manage::Table));
+    must(stop_queueing(Manage::Table));
     const std::string after = run(kList);
     for (const char* chain : {"chain keep", "chain keep_local", "chain source", "chain server_1"})
       if (body(after, chain) != body(before, chain)) return chain;
@@ -479,7 +479,7 @@ TEST_CASE("refusals say what to do") {
     return !message || message->find("CAP_NET_ADMIN is needed") != message->npos;
   };
   CHECK(needs_privilege(without_privilege([] { return install(Ruleset{}); })));
-  CHECK(needs_privilege(without_privilege(stop_queueing)));
+  CHECK(needs_privilege(without_privilege([] { return stop_queueing(Manage::Table); })));
   CHECK(needs_privilege(without_privilege(remove_ruleset)));
 
   const auto other_layout = in_fresh_netns([]() -> std::string {
