@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from lab import CLIENT4, CLIENT6, family_of
+from lab import CLIENT4, CLIENT6, PATIENCE, family_of
 from scapy.layers.l2 import Ether
 
 
@@ -35,7 +35,7 @@ def _open(namespace, kind, address, source, timeout_s):
     return opened
 
 
-def udp_ask(namespace, address, port, source=None, timeout_s=5):
+def udp_ask(namespace, address, port, source=None, timeout_s=5 * PATIENCE):
     """One datagram, sent once, and its answer."""
     with _open(namespace, socket.SOCK_DGRAM, address, source, timeout_s) as asking:
         asking.connect((address, port))
@@ -43,7 +43,7 @@ def udp_ask(namespace, address, port, source=None, timeout_s=5):
         return Answer.parse(asking.recv(200).decode())
 
 
-def tcp_ask(namespace, address, port, source=None, timeout_s=5):
+def tcp_ask(namespace, address, port, source=None, timeout_s=5 * PATIENCE):
     with Connection(namespace, address, port, source, timeout_s) as connection:
         return connection.ask()
 
@@ -51,7 +51,7 @@ def tcp_ask(namespace, address, port, source=None, timeout_s=5):
 class Connection:
     """A TCP connection on which one asks again and again."""
 
-    def __init__(self, namespace, address, port, source=None, timeout_s=5):
+    def __init__(self, namespace, address, port, source=None, timeout_s=5 * PATIENCE):
         self._socket = _open(namespace, socket.SOCK_STREAM, address, source, timeout_s)
         try:
             self._socket.connect((address, port))
@@ -79,7 +79,7 @@ class Connection:
 class UdpSender:
     """One UDP flow on which one asks again and again."""
 
-    def __init__(self, namespace, address, port, timeout_s=1):
+    def __init__(self, namespace, address, port, timeout_s=PATIENCE):
         self._socket = _open(namespace, socket.SOCK_DGRAM, address, None, timeout_s)
         self._socket.connect((address, port))
 
@@ -100,7 +100,7 @@ class UdpSender:
 
 def curl(namespace, url, *options):
     """What curl prints; the option -g lets it take [IPv6] in a URL."""
-    return namespace.run("curl", "-gsS", "--max-time", "20", *options, url).stdout
+    return namespace.run("curl", "-gsS", "--max-time", 20 * PATIENCE, *options, url).stdout
 
 
 # Source ports that the kernel gives nobody by itself (it starts at 32768): no two
@@ -159,15 +159,15 @@ def udp_flows(namespace, address, port, count, window=128):
     """Opens count flows, at most `window` of them unanswered; returns the answers.
     Gives up when none comes for five seconds."""
     flows = UdpFlows(namespace, address, port)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 5 * PATIENCE
     while flows.sent < count and time.monotonic() < end:
         if flows.waiting < window:
             flows.open()
         before = len(flows.answers)
         flows.collect(0 if flows.waiting < window else 0.05)
         if len(flows.answers) > before:
-            end = time.monotonic() + 5
-    flows.close(limit_s=5)
+            end = time.monotonic() + 5 * PATIENCE
+    flows.close(limit_s=5 * PATIENCE)
     return flows.answers
 
 
@@ -191,7 +191,7 @@ class SteadyFlows(threading.Thread):
     def _steadily(self):
         due = time.monotonic()
         while not self._stopping.is_set():
-            while due <= time.monotonic():
+            if due <= time.monotonic():
                 self._flows.open()
                 due += self._gap_s
             self._flows.collect(max(0.0, due - time.monotonic()))
@@ -208,7 +208,7 @@ class SteadyFlows(threading.Thread):
         """Returns the answers, and how many flows got none."""
         self._stopping.set()
         self.join()
-        lost = self._flows.close(limit_s)
+        lost = self._flows.close(limit_s * PATIENCE)
         if self._error:
             raise self._error
         return self._flows.answers, lost

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from lab import REPOSITORY, wait_until
+from lab import PATIENCE, REPOSITORY, wait_until
 
 BINARY = pathlib.Path(os.environ.get("NFSTEER_BIN", REPOSITORY / "build/release/nfsteer")).resolve()
 DEFAULT_SOCKET = pathlib.Path("/run/nfsteer/control.sock")
@@ -164,7 +164,7 @@ class Engine:
     def terminate(self):
         """SIGTERM; returns the exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=20 * PATIENCE)
 
     def close(self):
         """Ends it, and checks what must hold for every run at its end."""
@@ -182,4 +182,4 @@ class Engine:
 def run_offline(*arguments, **options):
     """`nfsteer ARGUMENTS`, for commands that need no engine and no network."""
     return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60, stdin=subprocess.DEVNULL, **options)
+                          timeout=60 * PATIENCE, stdin=subprocess.DEVNULL, **options)

@@ -35,6 +35,9 @@ SERVER4 = {"web1": "10.2.0.1", "web2": "10.2.0.2", "web3": "10.2.0.3"}
 SERVER6 = {"web1": "2001:db8:2::1", "web2": "2001:db8:2::2", "web3": "2001:db8:2::3"}
 SERVER_PORTS = [5353, 8080, 9000, 9050]
 
+# So many times longer than otherwise one waits for what is to come, on a slow machine.
+PATIENCE = float(os.environ.get("NFSTEER_PATIENCE", 1))
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
@@ -67,6 +70,7 @@ def isolate():
 
 def wait_until(condition, limit_s=10.0, what=None):
     """Returns the first true value of condition(); fails after limit_s."""
+    limit_s *= PATIENCE
     end = time.monotonic() + limit_s
     while True:
         value = condition()
@@ -100,7 +104,7 @@ class Namespace:
 
     def run(self, *argv, check=True, **options):
         """Runs a program to its end; returns subprocess.CompletedProcess."""
-        options = {"capture_output": True, "text": True, "timeout": 60,
+        options = {"capture_output": True, "text": True, "timeout": 60 * PATIENCE,
                    "stdin": None if "input" in options else subprocess.DEVNULL, **options}
         done = subprocess.run(self.command(*argv), check=False, **options)
         if check and done.returncode != 0:
@@ -118,6 +122,11 @@ class Namespace:
     def ip(self, command):
         return subprocess.run(["ip", "-n", self.name, *command.split()], check=True,
                               capture_output=True, text=True).stdout
+
+    def ip_all(self, commands):
+        """Carries out many commands of ip(8) at once."""
+        subprocess.run(["ip", "-n", self.name, "-batch", "-"], input="\n".join(commands),
+                       check=True, capture_output=True, text=True)
 
     def nft(self, text):
         return self.run("nft", "-f", "-", input=text).stdout
@@ -203,10 +212,9 @@ class Lab:
 
     @staticmethod
     def _address(namespace, interface, addresses4, addresses6):
-        for address in addresses4:
-            namespace.ip(f"address add {address}/24 dev {interface}")
-        for address in addresses6:
-            namespace.ip(f"address add {address}/64 dev {interface} nodad")
+        namespace.ip_all([f"address add {address}/24 dev {interface}" for address in addresses4] +
+                         [f"address add {address}/64 dev {interface} nodad"
+                          for address in addresses6])
 
     @staticmethod
     def _default_route(namespace, gateway4, gateway6):
