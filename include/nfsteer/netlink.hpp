@@ -245,6 +245,10 @@ Result<bool> is_installed(const Ruleset& ruleset);
 // REQUIRES: the kernel's table is `from`, of the same marks and the same `manage`
 Result<bool> update(const Ruleset& from, const Ruleset& to, QueueForm form);
 
+// The number of the latest transaction of nftables in the network namespace, whoever asked
+// for it: each has another.
+Result<std::uint32_t> ruleset_generation();
+
 // Word of what other programs do to our table. One thread's own.
 class RulesetMonitor {
  public:

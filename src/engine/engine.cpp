@@ -57,6 +57,7 @@ Engine::Engine(std::unique_ptr<Config> config, Seat& seat)
           [this](ServerId id, bool replied) { return server_names_.why_stale(id, replied); },
           [this] { server_->post([this] { look_after_failures(); }); }),
       interface_monitor_(watch_interfaces()),
+      guard_(seat.shared->installed),
       reloader_([this](std::function<void()> act) { server_->post(std::move(act)); }) {
   if (const auto taken = take_first(std::move(config)); !taken) wrong_ = taken.error().message;
   read_interfaces();

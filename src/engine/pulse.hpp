@@ -20,12 +20,21 @@ struct alignas(64) Pulse {
   void beat() noexcept { rounds.fetch_add(1, std::memory_order_relaxed); }
 };
 
+// The table that an engine has left in the kernel: the next one need not write what is
+// there. A packet that is in a chain while its sets are replaced may find nothing in them.
+struct InstalledTable {
+  std::atomic<std::uint64_t> text_hash{0};   // of to_nft(); 0: unknown
+  std::atomic<std::uint32_t> generation{0};  // as of which nobody else has changed it
+  std::atomic<std::uint32_t> queue_form{0};
+};
+
 // What the keeper and its engines share, zeros at first.
 struct SharedState {
   std::atomic<std::uint64_t> rules{0}, notes{0};  // of the vaults
   // When the rules of before come back, if nobody confirms those in force; in seconds of
   // CLOCK_MONOTONIC. 0: there is nothing to confirm.
   std::atomic<std::uint64_t> confirm_by_s{0};
+  InstalledTable installed;
   Pulse control;
   Pulse workers[kQueuesMax];
 };

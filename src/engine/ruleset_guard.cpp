@@ -1,5 +1,6 @@
 #include "ruleset_guard.hpp"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -18,9 +19,13 @@ bool is_read_back(const netlink::Ruleset& ruleset) {
   return netlink::installed_servers(ruleset.mark) == wanted;
 }
 
+std::uint64_t hash_of(const netlink::Ruleset& ruleset) {
+  return std::hash<std::string>{}(netlink::to_nft(ruleset));
+}
+
 }  // namespace
 
-RulesetGuard::RulesetGuard() {
+RulesetGuard::RulesetGuard(InstalledTable& installed) : installed_(installed) {
   auto monitor = netlink::RulesetMonitor::open();
   if (monitor)
     monitor_ = std::move(*monitor);
@@ -51,6 +56,12 @@ Result<void> RulesetGuard::install(const World& world, netlink::Ruleset next) {
 
 // What is known of the kernel's table allows for a change; or else it is made anew.
 Result<void> RulesetGuard::write(netlink::Ruleset next) {
+  if (!snapshot_ && is_there(next)) {
+    form_ = static_cast<netlink::QueueForm>(installed_.queue_form.load());
+    ruleset_ = std::move(next);
+    return {};
+  }
+  forget();
   const bool is_known = snapshot_ && !is_stale_ && !change_;
   const bool is_updated = is_known && netlink::update(ruleset_, next, form_).has_value();
   if (!is_updated || !is_read_back(next))
@@ -58,7 +69,24 @@ Result<void> RulesetGuard::write(netlink::Ruleset next) {
   ruleset_ = std::move(next);
   is_stale_ = false;
   change_.reset();
+  remember();
   return {};
+}
+
+bool RulesetGuard::is_there(const netlink::Ruleset& ruleset) const {
+  const auto generation = netlink::ruleset_generation();
+  return generation && *generation == installed_.generation &&
+         installed_.text_hash == hash_of(ruleset) && is_read_back(ruleset);
+}
+
+void RulesetGuard::remember() {
+  installed_.queue_form = static_cast<std::uint32_t>(form_);
+  note_generation();
+  installed_.text_hash = hash_of(ruleset_);
+}
+
+void RulesetGuard::note_generation() {
+  if (const auto generation = netlink::ruleset_generation()) installed_.generation = *generation;
 }
 
 Result<void> RulesetGuard::make(const netlink::Ruleset& ruleset) {
@@ -74,6 +102,7 @@ void RulesetGuard::follow(const World& world) {
   if (!is_stale_ && world.situation.lineups == lineups_) return;
   netlink::Ruleset next = ruleset_;
   plan_->write(world.situation, next);
+  forget();
   const auto updated = netlink::update(ruleset_, next, form_);
   if (!updated && !is_stale_)
     log::warning("the kernel's fallback is not up to date: {}", updated.error().message);
@@ -82,12 +111,17 @@ void RulesetGuard::follow(const World& world) {
   if (*updated) ++updates_;
   ruleset_ = std::move(next);
   lineups_ = world.situation.lineups;
+  if (!change_) remember();
 }
 
 void RulesetGuard::look() {
   if (!monitor_) return;
   if (const auto change = monitor_->read()) change_ = change;
   tick();
+  if (change_)
+    forget();
+  else
+    note_generation();
 }
 
 void RulesetGuard::tick() {
@@ -113,6 +147,7 @@ void RulesetGuard::repair() {
   ++repairs_;
   log::warning("{} changed table inet nfsteer: repaired", change_->author);
   change_.reset();
+  remember();
 }
 
 }  // namespace nfsteer

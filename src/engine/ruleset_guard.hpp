@@ -9,6 +9,7 @@
 
 #include "nfsteer/netlink.hpp"
 #include "nfsteer/steering.hpp"
+#include "pulse.hpp"
 
 namespace nfsteer {
 
@@ -18,10 +19,12 @@ class RulesetGuard {
  public:
   using Clock = std::chrono::steady_clock;
 
-  RulesetGuard();
+  // `installed`: what the engine before has left in the kernel.
+  explicit RulesetGuard(InstalledTable& installed);
 
   // Makes the kernel's table that of the world, in one transaction, and reads back which
-  // servers it has. Where that fails all stays as it was.
+  // servers it has. Where that fails all stays as it was. A table that is there already,
+  // as an engine before has made it, is not touched.
   Result<void> install(const World& world);
   // The same, and servers of the table before stay in it: packets may come that were
   // decided before. install() takes them out.
@@ -45,8 +48,13 @@ class RulesetGuard {
   Result<void> install(const World& world, netlink::Ruleset next);
   Result<void> write(netlink::Ruleset next);
   Result<void> make(const netlink::Ruleset& ruleset);
+  bool is_there(const netlink::Ruleset& ruleset) const;
+  void remember();
+  void forget() noexcept { installed_.text_hash = 0; }
+  void note_generation();
   void repair();
 
+  InstalledTable& installed_;
   std::optional<netlink::RulesetMonitor> monitor_;
   std::shared_ptr<const Snapshot> snapshot_;            // that the table is of
   std::unique_ptr<netlink::FallbackPlan> plan_;         // of that snapshot

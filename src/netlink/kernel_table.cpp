@@ -6,11 +6,13 @@
 #include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include <array>
 #include <cstring>
 #include <memory>
 
+#include "nfsteer/netlink.hpp"
 #include "socket.hpp"
 #include "table.hpp"
 
@@ -74,6 +76,22 @@ Result<KernelTable> read_table() {
   auto sets = list<std::vector<KernelSet>>("listing nftables sets", NFT_MSG_GETSET, read_set);
   if (!sets) return tl::unexpected(std::move(sets.error()));
   return KernelTable{std::move(*chains), std::move(*sets)};
+}
+
+Result<std::uint32_t> ruleset_generation() {
+  std::array<char, 256> bytes;
+  const nlmsghdr* message =
+      nftnl_nlmsg_build_hdr(bytes.data(), NFT_MSG_GETGEN, NFPROTO_UNSPEC, NLM_F_ACK, 1);
+  const auto read = [](std::uint32_t& generation, const nlmsghdr& answer) {
+    const auto read_id = [](const nlattr* attribute, void* made) {
+      if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
+          mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t))
+        *static_cast<std::uint32_t*>(made) = be32toh(mnl_attr_get_u32(attribute));
+      return MNL_CB_OK;
+    };
+    mnl_attr_parse(&answer, sizeof(nfgenmsg), read_id, &generation);
+  };
+  return dump<std::uint32_t>("asking for nftables' generation", *message, read);
 }
 
 Result<std::map<std::string, Traits>> read_traits() {

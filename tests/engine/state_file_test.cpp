@@ -57,11 +57,11 @@ TEST_CASE("engine state: what is none is refused, with the reason") {
       {R"({"schema": 1, "servers": {}, "algorithms": {"web": 1}, "checks": {}})", ""},
       {R"({"schema": 1, "servers": {}, "algorithms": {}, "checks": {"a": "up"}})", ""},
   };
-  for (const auto& [text, want] : kCases) {
-    CAPTURE(std::string(text));
-    const std::string got = problem(text);
+  for (const Case& one : kCases) {
+    CAPTURE(std::string(one.text));
+    const std::string got = problem(one.text);
     CHECK(!got.empty());
-    CHECK_MESSAGE(got.find(want) != std::string::npos, got);
+    CHECK_MESSAGE(got.find(one.problem) != std::string::npos, got);
   }
 }
 
