@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 
 from engine import run_offline
+from lab import wait_until
 from rules import rules
 
 
@@ -28,12 +30,18 @@ def start_managed(lab, steer, manage, **options):
     return made.start()
 
 
+def is_stopped(pid):
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
+
+
 @contextlib.contextmanager
 def paused(engine):
     """The engine decides nothing meanwhile, and the keeper does not mind."""
     keeper, pid = engine.keeper_pid, engine.pid
     os.kill(keeper, signal.SIGSTOP)
     os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: is_stopped(pid), what="all threads of the engine stand still")
     try:
         yield
     finally:
