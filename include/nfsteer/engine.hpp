@@ -75,6 +75,7 @@ struct Status {
   std::uint64_t reloads = 0, reloads_failed = 0;
   std::uint64_t ruleset_repairs = 0;   // after others changed our table
   std::uint64_t fallback_updates = 0;  // in the kernel, as servers came and went
+  std::uint64_t snapshots = 1;  // in memory: more than one while some reader has one of before
   std::vector<QueueStatus> queues;
   Statistics counted;
   ConntrackStatus conntrack;

@@ -23,6 +23,7 @@ Status Engine::status() {
   status.reloads_failed = reloads_failed_;
   status.ruleset_repairs = guard_.repairs();
   status.fallback_updates = guard_.updates();
+  status.snapshots = 1 + steering_.worlds_left();
   status.conntrack = describe_conntrack();
   return status;
 }

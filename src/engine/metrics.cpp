@@ -86,6 +86,8 @@ void write_engine(Text& text, const Status& status) {
   text.value({}, status.ruleset_repairs);
   text.family("fallback_updates_total", Kind::Counter, "Of the kernel's own choice of servers.");
   text.value({}, status.fallback_updates);
+  text.family("snapshots", Kind::Gauge, "Compiled configurations in memory.");
+  text.value({}, status.snapshots);
 }
 
 void write_queues(Text& text, const std::vector<QueueStatus>& queues) {

@@ -161,6 +161,7 @@ void each_engine_field(auto& status, auto field) {
   field("reloads_failed", status.reloads_failed);
   field("ruleset_repairs", status.ruleset_repairs);
   field("fallback_updates", status.fallback_updates);
+  field("snapshots", status.snapshots);
 }
 
 // The parts that are lists and objects.

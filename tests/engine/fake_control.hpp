@@ -122,6 +122,7 @@ inline Status sample_status() {
       .reloads_failed = 54,
       .ruleset_repairs = 55,
       .fallback_updates = 56,
+      .snapshots = 2,
       .queues = {{.queue = 0,
                   .received = 100,
                   .accepted = 60,

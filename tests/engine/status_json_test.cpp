@@ -20,7 +20,8 @@ constexpr const char* kSample = R"({
     "reloads": 53,
     "reloads_failed": 54,
     "ruleset_repairs": 55,
-    "fallback_updates": 56
+    "fallback_updates": 56,
+    "snapshots": 2
   },
   "queues": [
     {
