@@ -268,6 +268,9 @@ struct KnownIds {
   std::set<ServerId> in_use;                   // carried by flows: no new server gets one
 };
 
+// Whether each server of the groups is known: compile() gives no new id.
+bool knows_all(const KnownIds& known, const std::vector<GroupConfig>& groups);
+
 // All that is wrong with the configuration; empty when compile() would take it.
 std::vector<Problem> validate(const Config& config);
 

@@ -347,6 +347,8 @@ class Steering {
 
   const Snapshot& snapshot() const noexcept { return *worlds_.latest().snapshot; }
   const World& world() const noexcept { return worlds_.latest(); }
+  // Which ids servers have, and had before, as of the last apply().
+  const KnownIds& known_ids() const noexcept { return known_; }
   // What the balancers know of servers, and what is counted of them: for a
   // FlowLedger, in a thread of its own. They live as long as this.
   Gauges& gauges() noexcept { return states_.gauges; }

@@ -74,7 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (error) return;
     const std::string request = received_.substr(0, bytes - 1);
     received_.erase(0, bytes);
-    deadline_.cancel();
+    deadline_.expires_at(std::chrono::steady_clock::time_point::max());
     answer(request, rights_, shared_.control,
            [self = shared_from_this()](Answer reply) { self->write(std::move(reply)); });
   }

@@ -61,13 +61,16 @@ void Engine::load(std::variant<std::string, Sources> from, ReloadDone done) {
   if (reloader_.is_busy()) return done(refuse("another reload is under way"));
   notify_service_manager(reloading());
   const auto began = Clock::now();
-  // Reading conntrack may take longer than the control thread has.
+  // Which ids flows carry matters where a new one is given. To read it from conntrack may
+  // take longer than the control thread has.
   const auto known = std::make_shared<KnownIds>();
-  const auto stage = [this, known, layout = snapshot().engine.mark](const Sources& sources) {
-    if (const auto flows = netlink::count_flows(layout.mask))
-      for (const auto& [mark, count] : *flows)
-        known->in_use.insert(static_cast<ServerId>(mark >> layout.shift()));
-    return seat_.rules.stage(sources);
+  const auto stage = [this, known, given = steering_.known_ids(),
+                      layout = snapshot().engine.mark](const Candidate& candidate) {
+    if (!knows_all(given, candidate.prepared.groups))
+      if (const auto flows = netlink::count_flows(layout.mask))
+        for (const auto& [mark, count] : *flows)
+          known->in_use.insert(static_cast<ServerId>(mark >> layout.shift()));
+    return seat_.rules.stage(candidate.sources);
   };
   reloader_.load(std::move(from), stage, [this, known, began, done](Loaded loaded) {
     auto reloaded = put_in_force(std::move(loaded), *known);
@@ -156,7 +159,7 @@ void Engine::diff(const std::string& path, ReloadDone done) {
   if (reloader_.is_busy()) return done(refuse("a reload is under way"));
   const auto began = Clock::now();
   reloader_.load(
-      path, [](const Sources&) { return Result<void>(); },
+      path, [](const Candidate&) { return Result<void>(); },
       [this, began, done = std::move(done)](Loaded loaded) {
         if (!loaded) return done(tl::unexpected(loaded.error()));
         const Prepared& prepared = loaded->prepared;

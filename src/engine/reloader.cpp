@@ -24,7 +24,7 @@ Loaded load(const std::variant<std::string, Sources>& from, const Reloader::Stag
   if (const auto* mistakes = std::get_if<std::vector<Diagnostic>>(&loaded))
     return tl::unexpected(ReloadError{true, render(*mistakes)});
   candidate.prepared = prepare(std::get<Config>(loaded));
-  if (const auto staged = stage(candidate.sources); !staged)
+  if (const auto staged = stage(candidate); !staged)
     return tl::unexpected(ReloadError{false, staged.error().message});
   candidate.sources.contents.clear();  // they are no more needed, and may be large
   return candidate;

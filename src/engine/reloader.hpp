@@ -34,9 +34,9 @@ class Reloader {
 
   bool is_busy() const noexcept { return busy_; }
   // Reads the file, or what was read before, and compiles it; `done` is called on the
-  // control thread. `stage` is called before, in the other thread, with what was read;
+  // control thread. `stage` is called before, in the other thread, with what was made;
   // its error ends it. REQUIRES: !is_busy()
-  using Stage = std::function<Result<void>(const Sources&)>;
+  using Stage = std::function<Result<void>(const Candidate&)>;
   void load(std::variant<std::string, Sources> from, Stage stage, Done done);
 
  private:

@@ -1,5 +1,6 @@
 #include "ids.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "nfsteer/base/mix.hpp"
@@ -21,6 +22,14 @@ std::uint64_t hash_of(const ServerIdentity& identity) noexcept {
        {static_cast<std::uint64_t>(family), high, low, std::uint64_t{identity.port.value_or(0)}})
     hash = mix(hash ^ mix(word + kGolden));
   return hash;
+}
+
+bool knows_all(const KnownIds& known, const std::vector<GroupConfig>& groups) {
+  return std::ranges::all_of(groups, [&known](const GroupConfig& group) {
+    return std::ranges::all_of(group.servers, [&](const ServerConfig& server) {
+      return known.servers.contains(identity_of(group, server));
+    });
+  });
 }
 
 Ids::Ids(const std::vector<GroupConfig>& groups, const MarkLayout& layout, const KnownIds& known)

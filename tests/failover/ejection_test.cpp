@@ -30,15 +30,15 @@ TEST_CASE("ejection: each time one step longer, up to the most, until it is forg
   };
   Ejection ejection;
   CHECK(!ejection.is_on(at(0s)));
-  for (const auto& [begins, ends, times] : kCases) {
-    CAPTURE(begins.count());
-    ejection.begin(at(begins));
-    CHECK(ejection.begun() == at(begins));
-    CHECK(ejection.until() == at(ends));
-    CHECK(ejection.times() == times);
-    CHECK(ejection.is_on(at(begins)));
-    CHECK(ejection.is_on(at(ends) - 1ns));
-    CHECK(!ejection.is_on(at(ends)));
+  for (const Case& one : kCases) {
+    CAPTURE(one.begins.count());
+    ejection.begin(at(one.begins));
+    CHECK(ejection.begun() == at(one.begins));
+    CHECK(ejection.until() == at(one.ends));
+    CHECK(ejection.times() == one.times);
+    CHECK(ejection.is_on(at(one.begins)));
+    CHECK(ejection.is_on(at(one.ends) - 1ns));
+    CHECK(!ejection.is_on(at(one.ends)));
   }
 }
 
@@ -62,11 +62,11 @@ TEST_CASE("failover: how many failures in a row are a sign") {
       {Failover::None, 3, 0},    {Failover::Immediate, 3, 1}, {Failover::Delayed, 3, 3},
       {Failover::Delayed, 7, 7}, {Failover::Probe, 3, 0},
   };
-  for (const auto& [failover, failures, want] : kCases) {
+  for (const Case& one : kCases) {
     FailoverConfig config;
-    config.failover = failover;
-    config.failures = failures;
-    CAPTURE(std::string(name(failover)));
-    CHECK(patience(config) == want);
+    config.failover = one.failover;
+    config.failures = one.failures;
+    CAPTURE(std::string(name(one.failover)));
+    CHECK(patience(config) == one.want);
   }
 }
