@@ -76,9 +76,9 @@ TEST_CASE("tiers: who takes flows, and how many") {
       // none at all
       {"", " "},
   };
-  for (const auto& [servers, want] : kCases) {
-    CAPTURE(std::string(servers));
-    CHECK(text_of(plan_tiers(members(servers), {})) == want);
+  for (const Case& one : kCases) {
+    CAPTURE(std::string(one.servers));
+    CHECK(text_of(plan_tiers(members(one.servers), {})) == one.want);
   }
 }
 
@@ -106,12 +106,12 @@ TEST_CASE("tiers: min_up, floor and panic as configured") {
       {"++-", 1, 0, 66, "100 ++-"},
       {"+++", 1, 0, 100, "100 +++"},
   };
-  for (const auto& [servers, min_up, floor, panic_percent, want] : kCases) {
-    CAPTURE(std::string(servers));
+  for (const Case& one : kCases) {
+    CAPTURE(std::string(one.servers));
     FailoverConfig config;
-    config.min_up = min_up;
-    config.panic_percent = panic_percent;
-    CHECK(text_of(plan_tiers(members(servers), config, floor)) == want);
+    config.min_up = one.min_up;
+    config.panic_percent = one.panic_percent;
+    CHECK(text_of(plan_tiers(members(one.servers), config, one.floor)) == one.want);
   }
 }
 

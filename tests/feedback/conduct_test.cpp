@@ -35,13 +35,13 @@ TEST_CASE("conduct: failures in a row") {
       {"ararar", 3, 6, 3},                    // answers are no sign for who resets what it accepts
       {"arare", 0, 4, 2},  {"ffrr", 2, 4, 4}, {"ff!f", 1, 3, 3}, {"rr!", 0, 2, 2},
   };
-  for (const auto& [events, failures, seen, failed] : kCases) {
-    CAPTURE(events);
+  for (const Case& one : kCases) {
+    CAPTURE(one.events);
     Conduct conduct;
-    play(conduct, events);
-    CHECK(conduct.failures() == failures);
-    CHECK(conduct.seen() == seen);
-    CHECK(conduct.failed() == failed);
+    play(conduct, one.events);
+    CHECK(conduct.failures() == one.failures);
+    CHECK(conduct.seen() == one.seen);
+    CHECK(conduct.failed() == one.failed);
   }
 }
 

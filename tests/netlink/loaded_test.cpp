@@ -65,9 +65,9 @@ TEST_CASE("install: a loaded table is filled in as one of its own is made") {
                {"both hooks", testing::both_hooks_sample},
                {"other", testing::other_sample},
                {"large", testing::large_sample}};
-  for (const auto& [name, make] : cases) {
-    CAPTURE(name);
-    const auto result = in_fresh_netns([make = make]() -> std::string {
+  for (const auto& each : cases) {
+    CAPTURE(each.name);
+    const auto result = in_fresh_netns([make = each.make]() -> std::string {
       const Ruleset ruleset = elements(make());
       must(install(bare(ruleset)));
       const std::string loaded = base_chains();

@@ -113,15 +113,15 @@ TEST_CASE("failover: by checks, and only where the group says so") {
                                     {Failover::Immediate, "a 45 c 45"},
                                     {Failover::Delayed, "a 45 c 45"},
                                     {Failover::Probe, "a 45 c 45"}};
-  for (const auto& [failover, want] : kCases) {
-    CAPTURE(std::string(name(failover)));
-    Site site(web(failover));
+  for (const Case& one : kCases) {
+    CAPTURE(std::string(name(one.failover)));
+    Site site(web(one.failover));
     site.check("web/a", true);
     site.check("web/b", false);
     site.check("web/nobody", false);
-    CHECK(site.spread(90) == want);
+    CHECK(site.spread(90) == one.want);
     const GroupStatistics seen = site.steering.statistics(1).groups[0];
-    CHECK(seen.failover == name(failover));
+    CHECK(seen.failover == name(one.failover));
     CHECK(seen.servers[0].health == "up");
     CHECK(seen.servers[1].health == "down");
     CHECK(seen.servers[2].health == "unknown");
