@@ -18,12 +18,6 @@ namespace {
 using Counts = std::map<std::uint32_t, std::uint64_t>;
 using Request = std::array<char, 256>;
 
-int read_mark(const nlattr* attribute, void* mark) {
-  if (mnl_attr_get_type(attribute) == CTA_MARK)
-    *static_cast<std::uint32_t*>(mark) = be32toh(mnl_attr_get_u32(attribute));
-  return MNL_CB_OK;
-}
-
 // A request about the entry of that tuple.
 nlmsghdr* put_request(Request& bytes, std::uint16_t type, std::uint16_t flags,
                       const FiveTuple& tuple) {
@@ -48,9 +42,8 @@ Result<Counts> count_flows(std::uint32_t mask) {
   const nlmsghdr* message = put_conntrack_request(bytes.data(), IPCTNL_MSG_CT_GET, NLM_F_DUMP);
   return dump<Counts>("counting conntrack entries", *message,
                       [mask](Counts& counts, const nlmsghdr& entry) {
-                        std::uint32_t mark = 0;
-                        mnl_attr_parse(&entry, sizeof(nfgenmsg), read_mark, &mark);
-                        if ((mark & mask) != 0) ++counts[mark & mask];
+                        const std::uint32_t mark = read_mark(entry) & mask;
+                        if (mark != 0) ++counts[mark];
                       });
 }
 
@@ -78,9 +71,9 @@ std::optional<FlowReport> find_flow(const FiveTuple& tuple, const MarkLayout& la
     return std::nullopt;
   alignas(nlmsghdr) std::array<char, 4096> answer;
   const ssize_t received = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
-  if (received < static_cast<ssize_t>(sizeof(nlmsghdr))) return std::nullopt;
-  return read_flow(*reinterpret_cast<const nlmsghdr*>(answer.data()),
-                   static_cast<std::size_t>(received), true, layout);
+  if (received < 0) return std::nullopt;
+  return read_flow(std::as_bytes(std::span(answer)).first(static_cast<std::size_t>(received)), true,
+                   layout);
 }
 
 // ---- listing ----------------------------------------------------------------
@@ -111,20 +104,13 @@ Result<bool> FlowListing::next() {
     received = ::recv(socket_.get(), part_->bytes.data(), part_->bytes.size(), 0);
   } while (received < 0 && errno == EINTR);
   if (received < 0) return tl::unexpected(netlink_error("listing conntrack entries", errno));
-  int rest = static_cast<int>(received);
-  for (auto* message = reinterpret_cast<const nlmsghdr*>(part_->bytes.data());
-       mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-    was_interrupted_ |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-    if (message->nlmsg_type == NLMSG_DONE) return false;
-    if (message->nlmsg_type == NLMSG_ERROR) {
-      const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
-      return tl::unexpected(netlink_error("listing conntrack entries", code));
-    }
-    const auto flow = read_flow(*message, message->nlmsg_len, true, layout_);
-    if (flow && flow->server != 0 && flow->server <= layout_.server_max())
-      part_->flows.push_back(*flow);
-  }
-  return true;
+  const auto* bytes = reinterpret_cast<const std::byte*>(part_->bytes.data());
+  const DumpPart part =
+      read_listing({bytes, static_cast<std::size_t>(received)}, layout_, part_->flows);
+  was_interrupted_ |= part.was_interrupted;
+  if (part.error != 0)
+    return tl::unexpected(netlink_error("listing conntrack entries", part.error));
+  return !part.is_last;
 }
 
 std::span<const FlowReport> FlowListing::flows() const noexcept {

@@ -171,8 +171,8 @@ std::span<const FlowReport> ConntrackEvents::read() {
     if (got < 0 && (errno == ENOBUFS || errno == EINTR)) continue;
     for (int i = 0; i < got; ++i) {
       const auto slot = static_cast<std::size_t>(i);
-      const auto* message = reinterpret_cast<const nlmsghdr*>(buffers_->slots[slot].data());
-      const auto report = read_flow(*message, buffers_->messages[slot].msg_len, false, layout_);
+      const auto* message = reinterpret_cast<const std::byte*>(buffers_->slots[slot].data());
+      const auto report = read_flow({message, buffers_->messages[slot].msg_len}, false, layout_);
       if (report)
         buffers_->reports.push_back(*report);
       else

@@ -6,9 +6,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace nfsteer::netlink {
 namespace {
@@ -17,54 +15,23 @@ namespace {
 // than those here.
 constexpr std::size_t kTimestampEvent = 27;
 
-// Attributes by their types.
-class Attributes {
- public:
-  Attributes(const char* first, std::size_t bytes) noexcept {
-    while (bytes >= sizeof(nlattr)) {
-      const auto* attribute = reinterpret_cast<const nlattr*>(first);
-      if (!mnl_attr_ok(attribute, static_cast<int>(bytes))) break;
-      if (mnl_attr_get_type(attribute) < all_.size())
-        all_[mnl_attr_get_type(attribute)] = attribute;
-      const std::size_t step = std::min<std::size_t>(MNL_ALIGN(attribute->nla_len), bytes);
-      first += step;
-      bytes -= step;
-    }
-  }
-  // Those in a nest; none where there is no nest.
-  explicit Attributes(const nlattr* nest) noexcept
-      : Attributes(nest ? static_cast<const char*>(mnl_attr_get_payload(nest)) : nullptr,
-                   nest ? mnl_attr_get_payload_len(nest) : 0) {}
+using FlowAttributes = Attributes<kTimestampEvent>;
+using TupleAttributes = Attributes<CTA_TUPLE_MAX>;
 
-  const nlattr* operator[](std::size_t type) const noexcept { return all_[type]; }
-
-  // As it lies in the message; nullopt where there is none, or another length.
-  template <typename T>
-  std::optional<T> number(std::size_t type) const noexcept {
-    if (!all_[type] || mnl_attr_get_payload_len(all_[type]) != sizeof(T)) return std::nullopt;
-    T value;
-    std::memcpy(&value, mnl_attr_get_payload(all_[type]), sizeof value);
-    return value;
-  }
-  std::optional<Address> address(std::size_t type, Family family) const noexcept {
-    if (!all_[type] || mnl_attr_get_payload_len(all_[type]) != bits(family) / 8)
-      return std::nullopt;
-    return Address::from_network(family,
-                                 static_cast<const std::byte*>(mnl_attr_get_payload(all_[type])));
-  }
-
- private:
-  std::array<const nlattr*, kTimestampEvent + 1> all_{};
-};
+std::optional<Address> read_address(const nlattr* attribute, Family family) noexcept {
+  const MessageBytes bytes = attribute ? payload_of(*attribute) : MessageBytes();
+  if (bytes.size() != bits(family) / 8) return std::nullopt;
+  return Address::from_network(family, bytes.data());
+}
 
 std::optional<FiveTuple> read_tuple(const nlattr* nest) noexcept {
-  const Attributes parts(nest);
-  const Attributes ip(parts[CTA_TUPLE_IP]);
-  const Attributes proto(parts[CTA_TUPLE_PROTO]);
+  const TupleAttributes parts(nest);
+  const Attributes<CTA_IP_MAX> ip(parts[CTA_TUPLE_IP]);
+  const Attributes<CTA_PROTO_MAX> proto(parts[CTA_TUPLE_PROTO]);
   const bool is_v4 = ip[CTA_IP_V4_SRC] != nullptr;
   const Family family = is_v4 ? Family::V4 : Family::V6;
-  const auto source = ip.address(is_v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, family);
-  const auto destination = ip.address(is_v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, family);
+  const auto source = read_address(ip[is_v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC], family);
+  const auto destination = read_address(ip[is_v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], family);
   const auto number = proto.number<std::uint8_t>(CTA_PROTO_NUM);
   if (!source || !destination || !number) return std::nullopt;
   const std::size_t source_port = proto[CTA_PROTO_ICMP_ID]     ? CTA_PROTO_ICMP_ID
@@ -76,19 +43,19 @@ std::optional<FiveTuple> read_tuple(const nlattr* nest) noexcept {
 }
 
 TcpState read_tcp_state(const nlattr* protocol_info) noexcept {
-  const Attributes info(protocol_info);
-  const Attributes tcp(info[CTA_PROTOINFO_TCP]);
+  const Attributes<CTA_PROTOINFO_MAX> info(protocol_info);
+  const Attributes<CTA_PROTOINFO_TCP_MAX> tcp(info[CTA_PROTOINFO_TCP]);
   const auto state = tcp.number<std::uint8_t>(CTA_PROTOINFO_TCP_STATE).value_or(0);
   return state <= static_cast<std::uint8_t>(TcpState::SynSent2) ? TcpState{state} : TcpState::None;
 }
 
 Volume read_counters(const nlattr* nest) noexcept {
-  const Attributes counters(nest);
+  const Attributes<CTA_COUNTERS_MAX> counters(nest);
   return {be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_PACKETS).value_or(0)),
           be64toh(counters.number<std::uint64_t>(CTA_COUNTERS_BYTES).value_or(0))};
 }
 
-void read_volume(const Attributes& attributes, FlowReport& report) noexcept {
+void read_volume(const FlowAttributes& attributes, FlowReport& report) noexcept {
   if (!attributes[CTA_COUNTERS_ORIG] || !attributes[CTA_COUNTERS_REPLY]) return;
   const Volume questions = read_counters(attributes[CTA_COUNTERS_ORIG]);
   report.answers = read_counters(attributes[CTA_COUNTERS_REPLY]);
@@ -140,14 +107,14 @@ void put_tuple(nlmsghdr& message, std::uint16_t type, const FiveTuple& tuple) {
   mnl_attr_nest_end(&message, nest);
 }
 
-std::optional<FlowReport> read_flow(const nlmsghdr& message, std::size_t bytes, bool is_listed,
+std::optional<FlowReport> read_flow(MessageBytes bytes, bool is_listed,
                                     const MarkLayout& layout) noexcept {
-  constexpr std::size_t kHead = sizeof(nlmsghdr) + sizeof(nfgenmsg);  // both are aligned
-  if (bytes < kHead || message.nlmsg_len < kHead || message.nlmsg_len > bytes) return std::nullopt;
+  if (bytes.size() < sizeof(nlmsghdr)) return std::nullopt;
+  const auto& message = *reinterpret_cast<const nlmsghdr*>(bytes.data());
+  if (message.nlmsg_len > bytes.size()) return std::nullopt;
   const auto kind = kind_of(message);
   if (!kind) return std::nullopt;
-  const Attributes attributes(reinterpret_cast<const char*>(&message) + kHead,
-                              message.nlmsg_len - kHead);
+  const FlowAttributes attributes(behind(message, sizeof(nfgenmsg)));
   const auto tuple = read_tuple(attributes[CTA_TUPLE_ORIG]);
   const auto id = attributes.number<std::uint32_t>(CTA_ID);
   if (!tuple || !id) return std::nullopt;
@@ -164,6 +131,19 @@ std::optional<FlowReport> read_flow(const nlmsghdr& message, std::size_t bytes, 
   read_volume(attributes, report);
   report.stamp_ns = be64toh(attributes.number<std::uint64_t>(kTimestampEvent).value_or(0));
   return report;
+}
+
+DumpPart read_listing(MessageBytes part, const MarkLayout& layout, std::vector<FlowReport>& flows) {
+  return read_dump(part, [&](const nlmsghdr& message) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&message);
+    const auto flow = read_flow({bytes, message.nlmsg_len}, true, layout);
+    if (flow && flow->server != 0 && flow->server <= layout.server_max()) flows.push_back(*flow);
+  });
+}
+
+std::uint32_t read_mark(const nlmsghdr& message) noexcept {
+  const Attributes<CTA_MARK> attributes(behind(message, sizeof(nfgenmsg)));
+  return be32toh(attributes.number<std::uint32_t>(CTA_MARK).value_or(0));
 }
 
 }  // namespace nfsteer::netlink

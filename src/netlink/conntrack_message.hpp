@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
+#include "attributes.hpp"
 #include "nfsteer/base/mark.hpp"
 #include "nfsteer/feedback.hpp"
 
@@ -19,8 +21,16 @@ void put_tuple(nlmsghdr& message, std::uint16_t type, const FiveTuple& tuple);
 
 // What an event (kind is told by the message) or an entry of a dump says. nullopt:
 // not a message of conntrack, or without what every such message has. `bytes` is
-// how much of the message there is.
-std::optional<FlowReport> read_flow(const nlmsghdr& message, std::size_t bytes, bool is_listed,
+// what there is of the message. REQUIRES: aligned as a nlmsghdr
+std::optional<FlowReport> read_flow(MessageBytes bytes, bool is_listed,
                                     const MarkLayout& layout) noexcept;
+
+// A part of a dump: appends the flows that carry a server's mark.
+// REQUIRES: aligned as a nlmsghdr
+DumpPart read_listing(MessageBytes part, const MarkLayout& layout, std::vector<FlowReport>& flows);
+
+// The mark of an entry; 0 where it has none. REQUIRES: message.nlmsg_len bytes are
+// there
+std::uint32_t read_mark(const nlmsghdr& message) noexcept;
 
 }  // namespace nfsteer::netlink

@@ -1,4 +1,6 @@
 // The network interfaces, and word of their changes (rtnetlink(7)).
+#include "interfaces.hpp"
+
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -6,28 +8,19 @@
 #include <array>
 #include <cerrno>
 
+#include "attributes.hpp"
 #include "nfsteer/netlink.hpp"
 #include "socket.hpp"
 
 namespace nfsteer::netlink {
-namespace {
-
-using Interface = std::pair<std::uint32_t, std::string>;
-
-int read_name(const nlattr* attribute, void* name) {
-  if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
-    *static_cast<std::string*>(name) = mnl_attr_get_str(attribute);
-  return MNL_CB_OK;
-}
 
 void read_interface(std::vector<Interface>& interfaces, const nlmsghdr& message) {
+  if (behind(message, 0).size() < sizeof(ifinfomsg)) return;
   const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
-  std::string name;
-  mnl_attr_parse(&message, sizeof(ifinfomsg), read_name, &name);
-  interfaces.emplace_back(static_cast<std::uint32_t>(header->ifi_index), std::move(name));
+  const Attributes<IFLA_IFNAME> attributes(behind(message, sizeof *header));
+  interfaces.emplace_back(static_cast<std::uint32_t>(header->ifi_index),
+                          attributes.text(IFLA_IFNAME));
 }
-
-}  // namespace
 
 Result<std::vector<Interface>> interfaces() {
   alignas(nlmsghdr) std::array<char, 256> bytes{};

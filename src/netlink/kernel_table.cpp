@@ -1,9 +1,8 @@
 #include "kernel_table.hpp"
 
-#include <libnftnl/chain.h>
+#include <arpa/inet.h>
 #include <libnftnl/common.h>
 #include <libnftnl/rule.h>
-#include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -12,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "attributes.hpp"
 #include "nfsteer/netlink.hpp"
 #include "socket.hpp"
 #include "table.hpp"
@@ -23,31 +23,10 @@ bool is_ours(const char* table) {
   return table != nullptr && std::strcmp(table, kTableName) == 0;
 }
 
-void read_chain(std::vector<KernelChain>& chains, const nlmsghdr& message) {
-  const std::unique_ptr<nftnl_chain, decltype(&nftnl_chain_free)> chain(nftnl_chain_alloc(),
-                                                                        &nftnl_chain_free);
-  if (nftnl_chain_nlmsg_parse(&message, chain.get()) != 0) return;
-  if (!is_ours(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE))) return;
-  KernelChain& made = chains.emplace_back();
-  made.name = nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME);
-  if (!nftnl_chain_is_set(chain.get(), NFTNL_CHAIN_HOOKNUM)) return;
-  const char* type = nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TYPE);
-  made.place = {type != nullptr ? type : "", nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_HOOKNUM),
-                nftnl_chain_get_s32(chain.get(), NFTNL_CHAIN_PRIO)};
-}
-
-void read_set(std::vector<KernelSet>& sets, const nlmsghdr& message) {
-  const std::unique_ptr<nftnl_set, decltype(&nftnl_set_free)> set(nftnl_set_alloc(),
-                                                                  &nftnl_set_free);
-  if (nftnl_set_nlmsg_parse(&message, set.get()) != 0) return;
-  if (!is_ours(nftnl_set_get_str(set.get(), NFTNL_SET_TABLE))) return;
-  const std::uint32_t flags = nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS);
-  if ((flags & NFT_SET_ANONYMOUS) != 0) return;  // it goes away with its rule
-  sets.push_back({nftnl_set_get_str(set.get(), NFTNL_SET_NAME),
-                  nftnl_set_get_u32(set.get(), NFTNL_SET_KEY_LEN), (flags & NFT_SET_MAP) != 0,
-                  nftnl_set_get_u32(set.get(), NFTNL_SET_DATA_TYPE),
-                  nftnl_set_get_u32(set.get(), NFTNL_SET_DATA_LEN),
-                  (flags & NFT_SET_INTERVAL) != 0});
+// 0 where it does not tell.
+template <std::size_t kTypeMax>
+std::uint32_t number(const Attributes<kTypeMax>& attributes, std::size_t type) {
+  return ntohl(attributes.template number<std::uint32_t>(type).value_or(0));
 }
 
 void read_rule(std::map<std::string, Traits>& traits, const nlmsghdr& message) {
@@ -69,6 +48,28 @@ Result<T> list(const char* what, std::uint16_t request, Read read) {
 
 }  // namespace
 
+// Not by libnftnl: it ends the process where an attribute is not as it expects.
+void read_chain(std::vector<KernelChain>& chains, const nlmsghdr& message) {
+  const Attributes<NFTA_CHAIN_TYPE> chain(behind(message, sizeof(nfgenmsg)));
+  if (chain.text(NFTA_CHAIN_TABLE) != kTableName) return;
+  KernelChain& made = chains.emplace_back();
+  made.name = chain.text(NFTA_CHAIN_NAME);
+  if (chain[NFTA_CHAIN_HOOK] == nullptr) return;
+  const Attributes<NFTA_HOOK_PRIORITY> hook(chain[NFTA_CHAIN_HOOK]);
+  made.place = {std::string(chain.text(NFTA_CHAIN_TYPE)), number(hook, NFTA_HOOK_HOOKNUM),
+                static_cast<std::int32_t>(number(hook, NFTA_HOOK_PRIORITY))};
+}
+
+void read_set(std::vector<KernelSet>& sets, const nlmsghdr& message) {
+  const Attributes<NFTA_SET_DATA_LEN> set(behind(message, sizeof(nfgenmsg)));
+  if (set.text(NFTA_SET_TABLE) != kTableName) return;
+  const std::uint32_t flags = number(set, NFTA_SET_FLAGS);
+  if ((flags & NFT_SET_ANONYMOUS) != 0) return;  // it goes away with its rule
+  sets.push_back({std::string(set.text(NFTA_SET_NAME)), number(set, NFTA_SET_KEY_LEN),
+                  (flags & NFT_SET_MAP) != 0, number(set, NFTA_SET_DATA_TYPE),
+                  number(set, NFTA_SET_DATA_LEN), (flags & NFT_SET_INTERVAL) != 0});
+}
+
 Result<KernelTable> read_table() {
   auto chains =
       list<std::vector<KernelChain>>("listing nftables chains", NFT_MSG_GETCHAIN, read_chain);
@@ -83,13 +84,8 @@ Result<std::uint32_t> ruleset_generation() {
   const nlmsghdr* message =
       nftnl_nlmsg_build_hdr(bytes.data(), NFT_MSG_GETGEN, NFPROTO_UNSPEC, NLM_F_ACK, 1);
   const auto read = [](std::uint32_t& generation, const nlmsghdr& answer) {
-    const auto read_id = [](const nlattr* attribute, void* made) {
-      if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
-          mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t))
-        *static_cast<std::uint32_t*>(made) = be32toh(mnl_attr_get_u32(attribute));
-      return MNL_CB_OK;
-    };
-    mnl_attr_parse(&answer, sizeof(nfgenmsg), read_id, &generation);
+    const Attributes<NFTA_GEN_ID> attributes(behind(answer, sizeof(nfgenmsg)));
+    if (const auto id = attributes.number<std::uint32_t>(NFTA_GEN_ID)) generation = ntohl(*id);
   };
   return dump<std::uint32_t>("asking for nftables' generation", *message, read);
 }

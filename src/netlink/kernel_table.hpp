@@ -10,6 +10,8 @@
 #include "nfsteer/base/result.hpp"
 #include "traits.hpp"
 
+struct nlmsghdr;
+
 namespace nfsteer::netlink {
 
 struct KernelChain {
@@ -43,6 +45,11 @@ Result<KernelTable> read_table();
 
 // What the rules of each chain are known by.
 Result<std::map<std::string, Traits>> read_traits();
+
+// Take up one message of the kernel's listings of all tables.
+// REQUIRES: message.nlmsg_len bytes are there
+void read_chain(std::vector<KernelChain>& chains, const nlmsghdr& message);
+void read_set(std::vector<KernelSet>& sets, const nlmsghdr& message);
 
 // The one of that name, or nullptr.
 template <typename T>

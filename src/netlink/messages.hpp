@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attributes.hpp"
 #include "nfsteer/base/result.hpp"
 #include "table.hpp"
 
@@ -41,11 +42,6 @@ class Expression {
   };
   std::unique_ptr<nftnl_expr, Free> expression_;
 };
-
-// The length of a message with what fills it up to the next.
-constexpr std::size_t aligned(std::uint32_t length) noexcept {
-  return (std::size_t{length} + 3) & ~std::size_t{3};
-}
 
 // What the kernel refused of a transaction.
 struct Refusal {

@@ -5,17 +5,16 @@
 // between packets (kernel: netlink_rcv_skb, nfqnl_recv_verdict). Always in the
 // order of arrival: kernels up to 6.19 search the queue from its head, and the
 // segments of one aggregated packet must not be overtaken.
-#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
 #include "nfsteer/netlink.hpp"
+#include "queue_message.hpp"
 
 namespace nfsteer::netlink {
 namespace {
@@ -28,51 +27,6 @@ constexpr std::size_t kVerdictBytes = 40;
 void pause_ms(long milliseconds) noexcept {
   const timespec time{0, milliseconds * 1'000'000};
   ::nanosleep(&time, nullptr);
-}
-
-constexpr std::size_t aligned(std::size_t bytes) noexcept {
-  return (bytes + 3) / 4 * 4;
-}
-constexpr std::size_t kHeadBytes = aligned(sizeof(nlmsghdr)) + aligned(sizeof(nfgenmsg));
-
-using Attributes = std::array<const nlattr*, NFQA_MAX + 1>;
-
-// The attributes of a packet message of which `length` bytes arrived. A message
-// that was cut by its slot is read as far as it goes: its id comes first.
-Attributes attributes_of(const nlmsghdr* header, std::size_t length) noexcept {
-  Attributes attributes{};
-  const std::size_t end = std::min<std::size_t>(length, header->nlmsg_len);
-  std::size_t at = kHeadBytes;
-  while (at + sizeof(nlattr) <= end) {
-    const auto* attribute =
-        reinterpret_cast<const nlattr*>(reinterpret_cast<const char*>(header) + at);
-    if (!mnl_attr_ok(attribute, static_cast<int>(end - at))) break;
-    if (mnl_attr_get_type(attribute) <= NFQA_MAX)
-      attributes[mnl_attr_get_type(attribute)] = attribute;
-    at += aligned(attribute->nla_len);
-  }
-  return attributes;
-}
-
-std::optional<std::uint32_t> number_in(const nlattr* attribute) noexcept {
-  if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(std::uint32_t))
-    return std::nullopt;
-  return ntohl(mnl_attr_get_u32(attribute));
-}
-
-QueuedPacket packet_of(const Attributes& attributes) noexcept {
-  QueuedPacket packet;
-  packet.mark = number_in(attributes[NFQA_MARK]).value_or(0);  // absent where it is 0
-  packet.in_interface = number_in(attributes[NFQA_IFINDEX_INDEV]).value_or(0);
-  packet.out_interface = number_in(attributes[NFQA_IFINDEX_OUTDEV]).value_or(0);
-  packet.uid = number_in(attributes[NFQA_UID]);
-  packet.gid = number_in(attributes[NFQA_GID]);
-  if (const nlattr* payload = attributes[NFQA_PAYLOAD])
-    packet.bytes = {static_cast<const std::byte*>(mnl_attr_get_payload(payload)),
-                    mnl_attr_get_payload_len(payload)};
-  packet.length =
-      number_in(attributes[NFQA_CAP_LEN]).value_or(static_cast<std::uint32_t>(packet.bytes.size()));
-  return packet;
 }
 
 }  // namespace
@@ -145,23 +99,14 @@ std::size_t Queue::receive() noexcept {
 }
 
 bool Queue::read(std::size_t slot, std::uint32_t& id, QueuedPacket& packet) noexcept {
-  const auto* header = static_cast<const nlmsghdr*>(buffers_->parts[slot].iov_base);
-  const std::size_t length = buffers_->messages[slot].msg_len;
-  if (length >= kHeadBytes && header->nlmsg_type == NLMSG_ERROR) {
-    const int error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header))->error;
-    if (error != 0)
-      count(error == -ENOENT ? QueueError::VerdictUnknown : QueueError::VerdictRefused);
-    return false;
-  }
-  const Attributes attributes = attributes_of(header, length);
-  const nlattr* packet_header = attributes[NFQA_PACKET_HDR];
-  if (!packet_header || mnl_attr_get_payload_len(packet_header) < sizeof(nfqnl_msg_packet_hdr)) {
-    count(QueueError::BadMessage);
-    return false;
-  }
-  id = ntohl(
-      static_cast<const nfqnl_msg_packet_hdr*>(mnl_attr_get_payload(packet_header))->packet_id);
-  packet = packet_of(attributes);
+  const auto message =
+      read_queue_message({static_cast<const std::byte*>(buffers_->parts[slot].iov_base),
+                          buffers_->messages[slot].msg_len});
+  if (const auto* error = std::get_if<QueueError>(&message)) count(*error);
+  const auto* waiting = std::get_if<WaitingPacket>(&message);
+  if (!waiting) return false;
+  id = waiting->id;
+  packet = waiting->packet;
   return true;
 }
 

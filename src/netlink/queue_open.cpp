@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "attributes.hpp"
 #include "nfsteer/base/log.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/netlink.hpp"
@@ -55,9 +56,8 @@ int configure(int socket, nlmsghdr* message) {
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return errno;
     const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
-    if (!mnl_nlmsg_ok(header, static_cast<int>(length)) || header->nlmsg_type != NLMSG_ERROR)
-      continue;
-    return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header))->error;
+    if (mnl_nlmsg_ok(header, static_cast<int>(length)) && header->nlmsg_type == NLMSG_ERROR)
+      return error_in(*header);
   }
 }
 

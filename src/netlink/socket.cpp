@@ -5,19 +5,13 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
+#include "attributes.hpp"
 #include "nfsteer/base/text.hpp"
 #include "privilege.hpp"
 
 namespace nfsteer::netlink {
-namespace {
-
-int call_reader(const nlmsghdr* message, void* reader) {
-  (*static_cast<const MessageReader*>(reader))(*message);
-  return MNL_CB_OK;
-}
-
-}  // namespace
 
 Socket open_socket(int netlink_family) {
   Socket socket(mnl_socket_open2(netlink_family, SOCK_CLOEXEC));
@@ -42,11 +36,11 @@ int dump_once(const nlmsghdr& message, const MessageReader& read, int netlink_fa
     const ssize_t received = mnl_socket_recvfrom(socket.get(), bytes.data(), bytes.size());
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) return errno;
-    const int state = mnl_cb_run(bytes.data(), static_cast<std::size_t>(received),
-                                 message.nlmsg_seq, mnl_socket_get_portid(socket.get()),
-                                 call_reader, const_cast<MessageReader*>(&read));
-    if (state < 0) return errno;
-    if (state == MNL_CB_STOP) return 0;
+    const DumpPart part =
+        read_dump(std::as_bytes(std::span(bytes)).first(static_cast<std::size_t>(received)), read);
+    if (part.error != 0) return part.error;
+    if (part.was_interrupted) return EINTR;
+    if (part.is_last) return 0;
   }
 }
 

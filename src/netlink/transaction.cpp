@@ -33,31 +33,6 @@ void ask_for_details(mnl_socket* socket) {
   mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof on);
 }
 
-// Reads the place of the refused attribute in our message.
-int read_offset(const nlattr* attribute, void* offset) {
-  if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_OFFS)
-    *static_cast<std::size_t*>(offset) = mnl_attr_get_u32(attribute);
-  return MNL_CB_OK;
-}
-
-int read_name(const nlattr* attribute, void* name) {
-  if (mnl_attr_get_type(attribute) == NFTA_EXPR_NAME)
-    *static_cast<std::string*>(name) = mnl_attr_get_str(attribute);
-  return MNL_CB_OK;
-}
-
-// The place of the refused attribute in our message, or 0.
-std::size_t bad_attribute(const nlmsghdr* answer) {
-  if ((answer->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return 0;
-  const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer));
-  std::size_t skipped = sizeof *error;
-  if ((answer->nlmsg_flags & NLM_F_CAPPED) == 0)
-    skipped += aligned(error->msg.nlmsg_len) - sizeof error->msg;
-  std::size_t offset = 0;
-  mnl_attr_parse(answer, static_cast<unsigned>(skipped), read_offset, &offset);
-  return offset;
-}
-
 // The ports of the last transactions: of each a socket of its own.
 class OwnPorts {
  public:
@@ -115,15 +90,16 @@ tl::expected<void, Refusal> Transaction::read_answers(mnl_socket* socket) const 
         ::recv(mnl_socket_get_fd(socket), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (received < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
     if (received < 0) break;
-    int left = static_cast<int>(received);
-    for (auto* answer = reinterpret_cast<const nlmsghdr*>(bytes.data()); mnl_nlmsg_ok(answer, left);
-         answer = mnl_nlmsg_next(answer, &left)) {
-      if (answer->nlmsg_type != NLMSG_ERROR) continue;
-      const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer));
-      if (error->error != 0)
-        return tl::unexpected(refusal(answer->nlmsg_seq, -error->error, bad_attribute(answer)));
-      done = true;
-    }
+    std::optional<Refusal> refused;
+    each_message(std::as_bytes(std::span(bytes)).first(static_cast<std::size_t>(received)),
+                 [&](const nlmsghdr& answer) {
+                   if (answer.nlmsg_type != NLMSG_ERROR) return true;
+                   const int code = error_in(answer);
+                   done = true;
+                   if (code != 0) refused = refusal(answer.nlmsg_seq, code, refused_offset(answer));
+                   return code == 0;
+                 });
+    if (refused) return tl::unexpected(*std::move(refused));
   }
   if (done) return {};
   return tl::unexpected(Refusal{EPROTO, {}, {}});
@@ -139,12 +115,11 @@ Refusal Transaction::refusal(std::uint32_t sequence, int code, std::size_t bad) 
 std::string Transaction::expression_name(const Sent& message, std::size_t offset) const {
   const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data() + message.offset);
   const bool is_rule = (header->nlmsg_type & 0xff) == NFT_MSG_NEWRULE;
-  if (!is_rule || offset == 0 || offset + sizeof(nlattr) > header->nlmsg_len) return {};
-  const auto* refused = reinterpret_cast<const nlattr*>(buffer_.data() + message.offset + offset);
-  if (!mnl_attr_ok(refused, static_cast<int>(header->nlmsg_len - offset))) return {};
-  std::string name;
-  mnl_attr_parse_nested(refused, read_name, &name);
-  return name;
+  if (!is_rule || offset == 0 || offset % NLMSG_ALIGNTO != 0 || offset > header->nlmsg_len)
+    return {};
+  const auto all = std::as_bytes(std::span(buffer_)).subspan(message.offset, header->nlmsg_len);
+  const Attributes<NFTA_EXPR_NAME> expression(first_attribute(all.subspan(offset)));
+  return std::string(expression.text(NFTA_EXPR_NAME));
 }
 
 }  // namespace nfsteer::netlink

@@ -11,41 +11,19 @@
 #include <cstring>
 
 #include "../allocations.hpp"
+#include "message.hpp"
 #include "nfsteer/netlink.hpp"
 
 using namespace nfsteer;
 using namespace nfsteer::netlink;
 using testing::allocations;
+using testing::attribute;
+using testing::error_message;
+using testing::finish;
+using testing::Message;
+using testing::start;
 
 namespace {
-
-using Message = std::vector<char>;
-
-void append(Message& message, const void* bytes, std::size_t length) {
-  const auto* from = static_cast<const char*>(bytes);
-  message.insert(message.end(), from, from + length);
-}
-
-void attribute(Message& message, std::uint16_t type, const void* value, std::size_t length) {
-  const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + length), type};
-  append(message, &head, sizeof head);
-  append(message, value, length);
-  message.resize((message.size() + 3) / 4 * 4);
-}
-
-Message start(std::uint16_t type) {
-  Message message(sizeof(nlmsghdr));
-  const nfgenmsg generic{AF_INET, NFNETLINK_V0, htons(3)};
-  append(message, &generic, sizeof generic);
-  reinterpret_cast<nlmsghdr*>(message.data())->nlmsg_type = type;
-  return message;
-}
-
-Message finish(Message message) {
-  reinterpret_cast<nlmsghdr*>(message.data())->nlmsg_len =
-      static_cast<std::uint32_t>(message.size());
-  return message;
-}
 
 Message packet_message(std::uint32_t id, std::uint32_t mark, const std::string& payload) {
   Message message = start(NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET);
@@ -56,13 +34,6 @@ Message packet_message(std::uint32_t id, std::uint32_t mark, const std::string& 
   attribute(message, NFQA_IFINDEX_INDEV, &interface, sizeof interface);
   if (mark != 0) attribute(message, NFQA_MARK, &network_mark, sizeof network_mark);
   attribute(message, NFQA_PAYLOAD, payload.data(), payload.size());
-  return finish(message);
-}
-
-Message error_message(int error) {
-  Message message(sizeof(nlmsghdr) + sizeof(nlmsgerr));
-  reinterpret_cast<nlmsghdr*>(message.data())->nlmsg_type = NLMSG_ERROR;
-  reinterpret_cast<nlmsgerr*>(&message[sizeof(nlmsghdr)])->error = error;
   return finish(message);
 }
 
@@ -158,6 +129,9 @@ TEST_CASE("messages that are no packets are counted, and the packets among them 
   kernel.send(error_message(-EPERM));
   kernel.send(error_message(0));
   kernel.send(finish(start(NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)));  // no id
+  Message other = packet_message(8, 0, "");  // like a packet, but of another type
+  reinterpret_cast<nlmsghdr*>(other.data())->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG;
+  kernel.send(other);
   kernel.send(Message(3));
   kernel.send(packet_message(9, 0, ""));
   std::size_t bytes = 99;
@@ -169,7 +143,7 @@ TEST_CASE("messages that are no packets are counted, and the packets among them 
   CHECK(bytes == 0);
   CHECK(kernel.errors(QueueError::VerdictUnknown) == 1);
   CHECK(kernel.errors(QueueError::VerdictRefused) == 1);
-  CHECK(kernel.errors(QueueError::BadMessage) == 2);
+  CHECK(kernel.errors(QueueError::BadMessage) == 3);
   CHECK(kernel.receive() == std::vector<SentVerdict>{{9, 1, 0x00100000}});
 }
 

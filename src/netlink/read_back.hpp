@@ -1,0 +1,37 @@
+// What the kernel's maps say of the servers of an earlier run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nfsteer/base/mark.hpp"
+#include "nfsteer/policy.hpp"
+
+struct nlmsghdr;
+
+namespace nfsteer::netlink {
+
+// An element of a map from marks, as it lies in the kernel.
+struct MapElement {
+  std::uint32_t mark = 0;
+  std::vector<std::byte> data;
+  std::string comment;
+};
+
+// Takes up one message of the kernel's listing of a map.
+// REQUIRES: message.nlmsg_len bytes are there
+void read_elements(std::vector<MapElement>& elements, const nlmsghdr& message);
+
+// The two maps of a family: "server4", from marks to addresses with ports, and
+// "server4_keep_port", to addresses.
+struct ServerMaps {
+  std::vector<MapElement> endpoints, addresses;
+};
+// Adds the servers that the maps have by the ids of `layout`.
+void read_servers(const ServerMaps& maps, Family family, const MarkLayout& layout,
+                  std::map<ServerIdentity, ServerId>& servers);
+
+}  // namespace nfsteer::netlink
