@@ -271,8 +271,10 @@ struct KnownIds {
 // Whether each server of the groups is known: compile() gives no new id.
 bool knows_all(const KnownIds& known, const std::vector<GroupConfig>& groups);
 
-// All that is wrong with the configuration; empty when compile() would take it.
+// All that is wrong with the configuration, kProblemsMax at most; empty when
+// compile() would take it.
 std::vector<Problem> validate(const Config& config);
+inline constexpr std::size_t kProblemsMax = 10'000;  // more than anybody reads
 
 // Makes the snapshot. Servers that are known keep their ids; the others get the
 // lowest free ones, in the order of the configuration. An id in use is given

@@ -40,9 +40,9 @@ std::vector<Diagnostic> to_diagnostics(std::vector<Mistake> mistakes, std::strin
       result.push_back(make_diagnostic(mistake, lines.text, lines.path));
     }
   }
+  const bool is_cut = report.is_cut() || mistakes.size() >= kProblemsMax;
   if (const std::size_t more = mistakes.size() - shown; more > 0)
-    result.push_back(
-        whole_file(file, format("and {}{} more", report.is_cut() ? "at least " : "", more)));
+    result.push_back(whole_file(file, format("and {}{} more", is_cut ? "at least " : "", more)));
   return result;
 }
 
@@ -63,7 +63,7 @@ LoadResult parse(std::string_view text, const std::string& file, Files& files) {
 
   Config config = read_config(*syntax.root, report);
   mistakes.insert(mistakes.end(), report.mistakes().begin(), report.mistakes().end());
-  if (complete) {
+  if (complete && !report.is_full()) {
     const auto problems = locate(validate(config), *syntax.root, report);
     mistakes.insert(mistakes.end(), problems.begin(), problems.end());
   }

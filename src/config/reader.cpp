@@ -141,6 +141,7 @@ void TableReader::finish() {
 std::vector<std::string> TableReader::report_unknown() {
   std::vector<std::string> result;
   for (const Node& child : node_.children) {
+    if (report_.is_full()) break;
     if (std::find(known_.begin(), known_.end(), child.key) != known_.end()) continue;
     const auto meant = nearest(child.key, known_);
     report_.key_mistake(child,

@@ -16,6 +16,7 @@ void Report::key_mistake(const Node& node, std::string message, std::string reme
 }
 
 void Report::add(const Node& node, const Place& place, std::string message, std::string remedy) {
+  if (is_full()) return;
   mistakes_.push_back({place, std::move(message), std::move(remedy)});
   nodes_.insert(&node);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "files.hpp"
+#include "nfsteer/policy.hpp"
 #include "node.hpp"
 
 namespace nfsteer {
@@ -75,6 +76,8 @@ class Report {
   const std::vector<Mistake>& mistakes() const noexcept { return mistakes_; }
   // Whether a text file had so many mistakes that it was not read to its end.
   bool is_cut() const noexcept { return is_cut_; }
+  // Whether there are so many mistakes that no more are taken up.
+  bool is_full() const noexcept { return mistakes_.size() >= kProblemsMax; }
 
  private:
   void add(const Node& node, const Place& place, std::string message, std::string remedy);

@@ -45,7 +45,7 @@ std::size_t skip_string(std::string_view text, std::size_t start) {
   if (is_long) return skip_long_string(text, start);
   for (std::size_t at = start + 1; at < text.size() && text[at] != '\n'; ++at) {
     if (text[at] == quote) return at + 1;
-    if (text[at] == '\\' && quote == '"') ++at;
+    if (text[at] == '\\' && quote == '"' && text.substr(at + 1, 1) != "\n") ++at;
   }
   return std::min(text.find('\n', start), text.size());
 }
@@ -63,8 +63,9 @@ std::size_t count_plain(std::string_view text) noexcept {
   return at;
 }
 
-std::optional<Mistake> find_long_key(std::string_view text) {
+std::optional<Mistake> find_excess(std::string_view text) {
   unsigned parts = 1;
+  std::size_t values = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
       case '"':
@@ -82,6 +83,9 @@ std::optional<Mistake> find_long_key(std::string_view text) {
       case '=':
       case ',':
       case '[':
+        if (++values > kFileValuesMax)
+          return Mistake{{}, format("the file has over {} values", kFileValuesMax), {}};
+        [[fallthrough]];
       case ']':
       case '{':
       case '}':
@@ -111,7 +115,7 @@ std::optional<std::size_t> find_broken_text(std::string_view text) noexcept {
 std::optional<Mistake> find_hazard(std::string_view text) {
   if (const auto broken = find_broken_text(text))
     return Mistake{place_at(text, *broken), "a rules file is UTF-8 text, and this byte is not", {}};
-  return find_long_key(text);
+  return find_excess(text);
 }
 
 bool is_closed(std::string_view line) {

@@ -13,14 +13,18 @@ namespace nfsteer {
 // of its own: a file of dots would overflow the stack.
 inline constexpr unsigned kKeyPartsMax = 16;
 
+// More values than the largest file has that says something. Some take hundreds of
+// bytes each while they are read: a file of zeros would take the machine's memory.
+inline constexpr std::size_t kFileValuesMax = 10'000'000;
+
 // What a text in UTF-8 may begin with.
 inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // The offset of the first byte that is NUL or no UTF-8; nullopt in a text.
 std::optional<std::size_t> find_broken_text(std::string_view text) noexcept;
 
-// What a file must not have to be parsed at all: bytes that are not text, and
-// keys of more than kKeyPartsMax parts.
+// What a file must not have to be parsed at all: bytes that are not text, keys of
+// more than kKeyPartsMax parts, more than kFileValuesMax values.
 std::optional<Mistake> find_hazard(std::string_view text);
 
 // Whether all that begins in the line ends in it, so that the lines behind it

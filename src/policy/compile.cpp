@@ -94,7 +94,7 @@ Table compile_table(const TableConfig& config, const Indexes& groups) {
   return Table(config.name, config.priority, std::move(routes), default_group);
 }
 
-Policy compile_policy(const PolicyConfig& config, const Names& names, const Indexes& groups,
+Policy compile_policy(const PolicyConfig& config, Names& names, const Indexes& groups,
                       const Indexes& tables) {
   Policy policy{.aim = aim_at(config.target, groups, tables),
                 .dry_run = config.dry_run,
@@ -201,7 +201,7 @@ std::unique_ptr<Snapshot> compile_rules(const Config& config) {
     tables[table->name] = static_cast<std::uint32_t>(snapshot->tables.size());
     snapshot->tables.push_back(compile_table(*table, groups));
   }
-  const Names names(config);
+  Names names(config);
   for (const PolicyConfig* policy : by_priority(config.policies))
     if (policy->enabled)
       snapshot->policies.push_back(compile_policy(*policy, names, groups, tables));

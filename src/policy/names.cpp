@@ -58,7 +58,7 @@ Names::Names(const Config& config) : config_(config) {
     schedules_.emplace(config.schedules[i].name, i);
 }
 
-Result<void> Names::check(const Field& field, std::string_view name, bool with_hint) const {
+Result<void> Names::check(const Field& field, std::string_view name, bool with_hint) {
   if (is_set(field, name)) {
     if (sets_.contains(name.substr(1))) return {};
     return tl::unexpected(unknown("set", name.substr(1), sets_, with_hint));
@@ -72,15 +72,21 @@ Result<void> Names::check(const Field& field, std::string_view name, bool with_h
   return check_country(name);
 }
 
-Result<void> Names::check_country(std::string_view name) const {
+Result<void> Names::check_country(std::string_view name) {
   if (!config_.countries)
     return fail(format("`{}` is a country, and there is no country database", printable(name)));
-  const auto ids = config_.countries->resolve(name, config_.country_groups);
+  const CountryIds& ids = countries(name);
   if (!ids) return tl::unexpected(ids.error());
   return {};
 }
 
-Match Names::resolve(const Match& match) const {
+const Names::CountryIds& Names::countries(std::string_view name) {
+  const auto [known, is_new] = countries_.try_emplace(std::string(name));
+  if (is_new) known->second = config_.countries->resolve(name, config_.country_groups);
+  return known->second;
+}
+
+Match Names::resolve(const Match& match) {
   Match resolved;
   resolved.reserve(match.size());
   for (const Criterion& criterion : match)
@@ -91,7 +97,7 @@ Match Names::resolve(const Match& match) const {
   return resolved;
 }
 
-std::vector<Value> Names::resolve(const Field& field, const std::vector<Value>& values) const {
+std::vector<Value> Names::resolve(const Field& field, const std::vector<Value>& values) {
   std::vector<Value> resolved;
   resolved.reserve(values.size());
   for (const Value& value : values)
@@ -102,7 +108,7 @@ std::vector<Value> Names::resolve(const Field& field, const std::vector<Value>& 
   return resolved;
 }
 
-void Names::append(const Field& field, const std::string& name, std::vector<Value>& values) const {
+void Names::append(const Field& field, const std::string& name, std::vector<Value>& values) {
   if (is_set(field, name)) {
     const auto& prefixes = sets_.at(std::string_view(name).substr(1))->prefixes;
     values.insert(values.end(), prefixes.begin(), prefixes.end());
@@ -110,7 +116,7 @@ void Names::append(const Field& field, const std::string& name, std::vector<Valu
     const std::uint32_t index = schedules_.at(name);
     values.emplace_back(Interval{index, index});
   } else {
-    append_runs(*config_.countries->resolve(name, config_.country_groups), values);
+    append_runs(*countries(name), values);
   }
 }
 

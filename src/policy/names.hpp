@@ -16,20 +16,24 @@ class Names {
 
   // Why the name means nothing in a criterion of that field; with what was perhaps
   // meant, which takes longer.
-  Result<void> check(const Field& field, std::string_view name, bool with_hint) const;
+  Result<void> check(const Field& field, std::string_view name, bool with_hint);
 
   // The criteria with what their names stand for, in the order of fields().
   // REQUIRES: check() of every name
-  Match resolve(const Match& match) const;
+  Match resolve(const Match& match);
 
  private:
-  std::vector<Value> resolve(const Field& field, const std::vector<Value>& values) const;
-  void append(const Field& field, const std::string& name, std::vector<Value>& values) const;
-  Result<void> check_country(std::string_view name) const;
+  using CountryIds = Result<std::vector<std::uint16_t>>;
+
+  std::vector<Value> resolve(const Field& field, const std::vector<Value>& values);
+  void append(const Field& field, const std::string& name, std::vector<Value>& values);
+  Result<void> check_country(std::string_view name);
+  const CountryIds& countries(std::string_view name);
 
   const Config& config_;
   std::unordered_map<std::string_view, const SetConfig*> sets_;
   std::unordered_map<std::string_view, std::uint32_t> schedules_;  // index
+  std::unordered_map<std::string, CountryIds> countries_;          // of the names so far
 };
 
 // "did you mean `x`?", or all there are where they are few; or nothing.

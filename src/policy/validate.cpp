@@ -80,7 +80,8 @@ class Validator {
   using Known = std::unordered_map<std::string_view, Families>;
 
   void add(Path path, std::string message, std::string remedy = {}) {
-    problems_.push_back({std::move(path), std::move(message), std::move(remedy)});
+    if (problems_.size() < kProblemsMax)
+      problems_.push_back({std::move(path), std::move(message), std::move(remedy)});
   }
 
   void check_engine() {
@@ -450,7 +451,7 @@ class Validator {
   }
 
   const Config& config_;
-  const Names lookup_;
+  Names lookup_;
   std::unordered_map<std::string_view, std::size_t> set_sizes_;
   std::size_t values_ = 0;  // of all criteria, names of sets as what they stand for
   Known groups_, tables_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/scan.hpp"
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/config.hpp"
 
@@ -133,6 +134,8 @@ TEST_CASE("text that would break a parser") {
       {"a header of many parts", "[" + repeated("a.", kMany) + "a]", kDeepKey},
       {"a header in an array of tables", "[[" + repeated("a.", kMany) + "a]]", kDeepKey},
       {"in an inline table", "x = { " + repeated("a.", kMany) + "a = 1 }", kDeepKey},
+      {"more values than there can be", "a = [" + repeated("0,", kFileValuesMax) + "]",
+       "over 10000000 values"},
       {"behind strings of all kinds",
        "x = [\"\\\"\", '\\', '''\n'\"''', \"\"\"\n\"\\\"\"\"\"\"\"]\n" + repeated("a.", 20) +
            "a = 1",
@@ -153,6 +156,12 @@ TEST_CASE("text that would break a parser") {
     CAPTURE(row.remark);
     CHECK(message_of(parse_config(row.text, "f.toml")).find(row.want) != std::string::npos);
   }
+}
+
+// A string ends with its line, whatever stands before the end.
+TEST_CASE("two million lines that end in a backslash, and in a string that is open") {
+  const auto text = "a = " + repeated("\\\"\\\n", 2'000'000);
+  CHECK(diagnostics_of(parse_config(text, "f.toml")).size() <= kDiagnosticsMax);
 }
 
 TEST_CASE("dots that are no keys") {
@@ -209,5 +218,6 @@ TEST_CASE("the messages that are left out are counted") {
   const auto more = lines(kDiagnosticsMax + 7);
   REQUIRE(more.size() == kDiagnosticsMax + 1);
   CHECK(more.back().message == "and 7 more");
+  CHECK(lines(kProblemsMax + 7).back().message == "and at least 9980 more");
   CHECK(more.back().line == 0);
 }

@@ -345,6 +345,23 @@ TEST_CASE("validate: more rules than are supported are refused, and soon") {
   CHECK(validate(config).size() == 1);
 }
 
+TEST_CASE("validate: of very many mistakes the first") {
+  Config config = good();
+  config.tables[0].routes.assign(kProblemsMax + 1, route("10.9.9.9/32", "x"));
+  CHECK(validate(config).size() == kProblemsMax);
+}
+
+// Each use of a large group is looked up at once.
+TEST_CASE("validate: large groups of countries that are often named") {
+  Config config = good();
+  config.country_groups["large"].assign(500'000, "DE");
+  config.policies[0].match = {{{find_field("scountry"), {}, {}}}};
+  config.policies[0].match[0][0].any.assign(100'000, "large");
+  CHECK(validate(config).empty());
+  GroupStates states;
+  CHECK(compile(config, states)->policies[0].match[0][0].any.size() == 100'000);
+}
+
 TEST_CASE("validate: all mistakes at once") {
   Config config = good();
   config.engine.mark.mask = 0;
