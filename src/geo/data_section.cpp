@@ -1,6 +1,7 @@
 #include "data_section.hpp"
 
 #include <array>
+#include <vector>
 
 namespace nfsteer {
 namespace {
@@ -78,6 +79,26 @@ std::size_t DataSection::skip(std::size_t offset) {
     if (value.type == Type::Array) left += value.size;
   }
   return offset;
+}
+
+bool DataSection::is_tame(std::size_t offset, std::size_t levels_max) {
+  const auto is_single = [](const Value& value) {
+    return value.type != Type::Map && value.type != Type::Array && value.type != Type::Pointer;
+  };
+  std::vector<std::uint64_t> left{1};  // values, by level
+  while (!left.empty() && !damaged_) {
+    if (left.back()-- == 0) {
+      left.pop_back();
+      continue;
+    }
+    const Value value = read(offset);
+    offset = value.end;
+    if (value.type == Type::Pointer && !is_single(read(value.size))) return false;
+    if (value.type == Type::Map) left.push_back(2 * value.size);
+    if (value.type == Type::Array) left.push_back(value.size);
+    if (left.size() > levels_max) return false;
+  }
+  return !damaged_;
 }
 
 DataSection::Value DataSection::member(const Value& map, std::string_view key) {

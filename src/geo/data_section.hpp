@@ -43,6 +43,10 @@ class DataSection {
   Value at(std::size_t offset);
   // Absent where the value is no map, or has no such key.
   Value member(const Value& map, std::string_view key);
+  // Whether all that is in the value there is so many levels deep at most, and
+  // pointers in it lead to single values: who reads it by recursion, and follows
+  // pointers, is done soon.
+  bool is_tame(std::size_t offset, std::size_t levels_max);
   // Empty where the value is no text.
   std::string_view text(const Value& value) const;
 

@@ -40,6 +40,23 @@ Result<Fd> private_file(std::string_view bytes) {
   return file;
 }
 
+// Whether libmaxminddb can be let at the file. Version 1.7 reads the metadata by
+// recursion, and all of its lists: a few pointers from list to list would keep it
+// busy until there is no memory left.
+Result<void> check_metadata(std::string_view file) {
+  constexpr std::string_view kMarker = "\xab\xcd\xefMaxMind.com";  // the last one counts
+  constexpr std::size_t kMetadataBytesMax = 128 << 10;
+  constexpr std::size_t kLevelsMax = 8;
+  const std::string_view end = file.substr(file.size() - std::min(file.size(), kMetadataBytesMax));
+  const std::size_t marker = end.rfind(kMarker);
+  if (marker == end.npos) return fail("not in MaxMind's format, or damaged: it has no metadata");
+  const std::string_view metadata = end.substr(marker + kMarker.size());
+  DataSection data({reinterpret_cast<const std::uint8_t*>(metadata.data()), metadata.size()});
+  if (!data.is_tame(0, kLevelsMax))
+    return fail("not in MaxMind's format, or damaged: its metadata cannot be read");
+  return {};
+}
+
 // An open database.
 class Database {
  public:
@@ -238,6 +255,7 @@ Result<std::shared_ptr<const Countries>> read_countries(std::string_view bytes) 
   {
     const auto file = private_file(bytes);
     if (!file) return tl::unexpected(file.error());
+    if (auto good = check_metadata(bytes); !good) return tl::unexpected(good.error());
     if (auto opened = database.open(*file); !opened) return tl::unexpected(opened.error());
   }
   return Collector(database).run();

@@ -278,6 +278,36 @@ TEST_CASE("load: what is no database of countries") {
   }
 }
 
+TEST_CASE("load: metadata that would keep its reader busy for ever") {
+  const auto pointer = [](std::size_t offset) {
+    return "\x38" + testing::mmdb::big_endian(offset, 4);
+  };
+  const auto with = [](std::string a, std::string languages) {
+    return refusal(
+        small_database({4, 24, false, {{"a", std::move(a)}, {"languages", std::move(languages)}}}));
+  };
+  constexpr const char* kRefused = "its metadata cannot be read";
+
+  // Behind the head of the map, the key "a", and the head of the list.
+  constexpr std::size_t kFirst = 1 + 2 + 3;
+  std::vector<std::string> ladder;  // from each list to the next, twice
+  const std::size_t bytes = array({pointer(0), pointer(0)}).size();
+  for (std::size_t i = 1; i <= 40; ++i)
+    ladder.push_back(array({pointer(kFirst + i * bytes), pointer(kFirst + i * bytes)}));
+  ladder.push_back(array({}));
+  CHECK(says(with(array(ladder), array({pointer(kFirst)})), kRefused));
+  CHECK(says(with(array(ladder), array({})), kRefused));
+  CHECK(says(with(array({}), pointer(0)), kRefused));  // to itself
+
+  std::string nested = text("x");
+  for (int levels = 2; levels < 12; ++levels) {
+    CHECK((with(nested, array({})) == "") == (levels <= 8));
+    nested = array({nested});
+  }
+  // To a text, as of a description in two languages.
+  CHECK(with(text("en"), array({pointer(3), text("de"), pointer(3)})) == "");
+}
+
 TEST_CASE("load: search trees that lead astray") {
   // Of one node, that has these two 24-bit records.
   const auto tree = [](std::uint64_t left, std::uint64_t right) {
