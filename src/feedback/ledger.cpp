@@ -222,7 +222,9 @@ void FlowLedger::judge(ServerId id, void (Conduct::*what)() noexcept) {
 
 // A listing may be older than what was reported before it was read.
 void FlowLedger::add_volume(Flow& flow, const FlowReport& report) {
-  if (!report.volume || report.volume->packets <= flow.counted.packets) return;
+  if (!report.volume || report.volume->packets <= flow.counted.packets ||
+      report.volume->bytes < flow.counted.bytes)
+    return;
   ServerRecords::Record& record = records_[flow.server];
   record.packets.add(report.volume->packets - flow.counted.packets);
   record.bytes.add(report.volume->bytes - flow.counted.bytes);
@@ -231,7 +233,8 @@ void FlowLedger::add_volume(Flow& flow, const FlowReport& report) {
 
 void FlowLedger::add_latency(const Flow& flow, const FlowReport& report, Instant now) {
   nanoseconds latency = now - flow.opened;
-  if (flow.stamp_ns != 0 && report.stamp_ns >= flow.stamp_ns) {
+  constexpr std::uint64_t kStampedMax_ns = std::uint64_t{1} << 62;  // far from overflow
+  if (flow.stamp_ns != 0 && report.stamp_ns - flow.stamp_ns < kStampedMax_ns) {
     const nanoseconds stamped(report.stamp_ns - flow.stamp_ns);
     if (latency - stamped < kSetBack) latency = std::min(stamped, latency + kReadWithin);
   }

@@ -130,6 +130,10 @@ const std::vector<Life> kLives = {
      {0, 1, 0, 5, 0, 0, 0, 0}},
 
     // Stamps, in the kernel's time, that is ahead of ours by any span.
+    {"stamps that are further apart than any clock is old",
+     {tell(0, {kNew, SynSent, false, 0, 1}),
+      tell(20, {kUpdate, SynReceived, true, 0, 10'000'000'000'000})},
+     {1, 1, 0, 0, 0, 1, 20'000, 1}},
     {"latency by the kernel's stamps",
      {tell(0, {kNew, SynSent, false, 0, 900'000}),
       tell(45, {kUpdate, SynReceived, true, 0, 900'030})},
@@ -304,6 +308,20 @@ TEST_CASE("FlowLedger: the lives of a flow") {
     CHECK(got.samples == life.want.samples);
     CHECK(got.latency_us == life.want.latency_us);
     CHECK(got.flows == life.want.flows);
+  }
+}
+
+TEST_CASE("FlowLedger: bytes that go back are not counted") {
+  Book book;
+  FlowReport report = Report{kNew, SynSent}.made();
+  book.ledger.apply(report, at_ms(0));
+  report.kind = kListed;
+  for (const Volume& told : {Volume{5, 500}, Volume{6, 499}, Volume{7, 700}}) {
+    report.volume = told;
+    book.ledger.begin_listing();
+    book.ledger.apply(report, at_ms(1));
+    book.ledger.end_listing(at_ms(1));
+    CHECK(book.records.read(1).volume.bytes == (told.bytes == 499 ? 500 : told.bytes));
   }
 }
 
