@@ -95,9 +95,10 @@ Result<Time> parse_moment(std::string_view text, Time now) {
 }
 
 std::string to_utc_string(Time time) {
-  const auto day = floor<days>(time);
+  const auto second = floor<seconds>(time);  // midnight may be before all Times
+  const auto day = floor<days>(second);
   const year_month_day date(day);
-  const hh_mm_ss clock(floor<seconds>(time - day));
+  const hh_mm_ss clock(second - day);
   return format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());

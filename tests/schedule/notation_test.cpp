@@ -151,6 +151,10 @@ TEST_CASE("moments: accepted and refused") {
       {"fri 23:10 Europe/Zurch", nullptr, "did you mean `Europe/Zurich`?"},
       {"2026-02-30 10:00 UTC", nullptr, "no calendar"},
       {"friday 10:00 UTC", nullptr, "`friday` is not"},
+      {"1677-09-21T00:12:44Z", "1677-09-21T00:12:44Z"},  // the first, and the last
+      {"2262-04-11T23:47:16Z", "2262-04-11T23:47:16Z"},
+      {"1677-09-21T00:12:43Z", nullptr, "too far away"},
+      {"2262-04-11T23:47:17Z", nullptr, "too far away"},
       {"9999-01-01 00:00 UTC", nullptr, "too far away"},
       {"0001-01-01 00:00 UTC", nullptr, "too far away"},
   };
@@ -184,4 +188,5 @@ TEST_CASE("to_utc_string: whole seconds") {
   CHECK(to_utc_string(Time{} + 1999ms) == "1970-01-01T00:00:01Z");
   CHECK(to_utc_string(Time{} - 1ms) == "1969-12-31T23:59:59Z");
   CHECK(to_utc_string(Time::max()) == "2262-04-11T23:47:16Z");
+  CHECK(to_utc_string(Time::min()) == "1677-09-21T00:12:43Z");
 }
