@@ -19,7 +19,8 @@ std::string number(std::uint64_t value) {
 
 // The two largest units: "3d 4h", "12m 5s".
 std::string duration(double seconds) {
-  const auto s = static_cast<std::uint64_t>(seconds < 0 ? 0 : seconds);
+  constexpr double kMax = 1e15;  // what an engine may claim
+  const auto s = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, kMax));
   const auto minutes = s / 60, hours = minutes / 60, days = hours / 24;
   if (days > 0) return format("{}d {}h", days, hours % 24);
   if (hours > 0) return format("{}h {}m", hours, minutes % 60);
@@ -29,7 +30,9 @@ std::string duration(double seconds) {
 
 // "12m 5s ago"; a clock that was set back does not make it negative.
 std::string ago(Time time) {
-  const std::chrono::duration<double> passed = std::chrono::system_clock::now() - time;
+  using Seconds = std::chrono::duration<double>;  // of any two times
+  const Seconds passed = Seconds(std::chrono::system_clock::now().time_since_epoch()) -
+                         Seconds(time.time_since_epoch());
   return duration(passed.count()) + " ago";
 }
 

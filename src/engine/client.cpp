@@ -10,6 +10,7 @@
 #include "nfsteer/base/fd.hpp"
 #include "nfsteer/engine.hpp"
 #include "protocol.hpp"
+#include "reply.hpp"
 #include "status_json.hpp"
 #include "unix_address.hpp"
 
@@ -21,10 +22,6 @@ using Kind = ClientError::Kind;
 
 // The status of 65,535 servers has 10 MB; more than this is not our engine.
 constexpr std::size_t kAnswerBytesMax = 64u << 20;
-
-tl::unexpected<ClientError> failure(Kind kind, std::string message) {
-  return tl::unexpected<ClientError>(ClientError{kind, std::move(message)});
-}
 
 // One request and its answer, on a connection of its own, within one span of
 // time for all of it.
@@ -125,35 +122,12 @@ class Exchange {
   Fd socket_;
 };
 
-// The error that an answer carries, where it carries one.
-ClientResult<OrderedJson> parameters_of(const OrderedJson& reply) {
-  if (!reply.contains("error")) return reply.at("parameters");
-  const auto error = reply.at("error").get<std::string>();
-  const Kind kind = error == refusal::kNotPermitted    ? Kind::NotPermitted
-                    : error == refusal::kConfigInvalid ? Kind::ConfigInvalid
-                                                       : Kind::Refused;
-  return failure(kind, reply.at("parameters").at("message").get<std::string>());
-}
-
 ClientResult<OrderedJson> call(Exchange exchange, std::string_view method,
                                OrderedJson parameters = OrderedJson::object()) {
   const OrderedJson request = {{"method", method}, {"parameters", std::move(parameters)}};
   const auto text = exchange.run(json_text(request));
   if (!text) return tl::unexpected(text.error());
-  const auto reply = parse_json<OrderedJson>(*text);
-  if (!reply) return failure(Kind::Broken, format("the answer is {}", reply.error().message));
-  try {
-    return parameters_of(*reply);
-  } catch (const nlohmann::json::exception&) {
-    return failure(Kind::Broken, "the answer has not the form of an nfsteer engine's");
-  }
-}
-
-// The number of that name in an answer.
-ClientResult<std::uint64_t> count_in(const OrderedJson& json, const char* name) {
-  if (!json.contains(name) || !json.at(name).is_number_unsigned())
-    return failure(Kind::Broken, format("the answer does not say how many {}", name));
-  return json.at(name).get<std::uint64_t>();
+  return read_reply(*text);
 }
 
 OrderedJson parameters_for(const AffinityQuestion& question) {
@@ -264,11 +238,7 @@ ClientResult<StaleFlows> Client::flush_stale(bool dry_run) const {
   const OrderedJson parameters = {{"dry_run", dry_run ? "true" : "false"}};
   const auto json = call({path_, patience_}, method::kFlushStale, parameters);
   if (!json) return tl::unexpected(json.error());
-  try {
-    return StaleFlows{json->at("flows").get<std::vector<std::string>>()};
-  } catch (const nlohmann::json::exception&) {
-    return failure(Kind::Broken, "the answer does not say which flows");
-  }
+  return stale_flows_in(*json);
 }
 
 ClientResult<void> Client::flush_cache() const {

@@ -11,10 +11,37 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <type_traits>
+#include <utility>
 
 #include "protocol.hpp"
+
+namespace nfsteer {
+
+template <typename T>
+void read_value(const OrderedJson& json, T& value) {
+  json.get_to(value);
+}
+// nlohmann would convert whatever number there is.
+template <std::integral Number>
+requires(!std::same_as<Number, bool>) void read_value(const OrderedJson& json, Number& value) {
+  const bool fits = json.is_number_unsigned() ? std::in_range<Number>(json.get<std::uint64_t>())
+                                              : json.is_number_integer() &&
+                                                    std::in_range<Number>(json.get<std::int64_t>());
+  if (json.is_number() && !fits)
+    throw OrderedJson::type_error::create(302, "not a number that fits", &json);
+  value = json.get<Number>();
+}
+inline void read_value(const OrderedJson& json, std::map<std::string, std::uint64_t>& counts) {
+  for (const auto& [name, count] : json.get_ref<const OrderedJson::object_t&>())
+    read_value(count, counts[name]);
+}
+
+}  // namespace nfsteer
 
 template <typename T>
 struct nlohmann::adl_serializer<std::optional<T>> {
@@ -25,10 +52,8 @@ struct nlohmann::adl_serializer<std::optional<T>> {
       json = nullptr;
   }
   static void from_json(const nfsteer::OrderedJson& json, std::optional<T>& value) {
-    if (json.is_null())
-      value.reset();
-    else
-      value = json.get<T>();
+    value.reset();
+    if (!json.is_null()) nfsteer::read_value(json, value.emplace());
   }
 };
 
@@ -47,7 +72,7 @@ inline auto writer(OrderedJson& json) {
   return [&json](const char* name, const auto& member) { json[name] = member; };
 }
 inline auto reader(const OrderedJson& json) {
-  return [&json](const char* name, auto& member) { json.at(name).get_to(member); };
+  return [&json](const char* name, auto& member) { read_value(json.at(name), member); };
 }
 
 // nlohmann's hooks, found by the type's namespace.

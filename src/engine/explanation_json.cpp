@@ -50,7 +50,9 @@ OrderedJson explanation_to_json(const Explanation& explanation) {
 }
 
 Result<Explanation> explanation_from_json(const OrderedJson& json) try {
-  if (const int schema = json.at("schema").get<int>(); schema != kExplanationSchema)
+  int schema = 0;
+  read_value(json.at("schema"), schema);
+  if (schema != kExplanationSchema)
     return fail(format("the engine's explanation is of schema {}, this program reads {}", schema,
                        kExplanationSchema));
   Explanation explanation;

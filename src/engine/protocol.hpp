@@ -60,6 +60,8 @@ Result<AnyJson> parse_json(std::string_view text) {
     return json;
   } catch (const nlohmann::json::parse_error& error) {
     return fail(format("not JSON: error at byte {}", error.byte));
+  } catch (const nlohmann::json::out_of_range&) {
+    return fail("not JSON: a number that is too large");
   }
 }
 

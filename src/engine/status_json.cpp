@@ -188,7 +188,9 @@ OrderedJson status_to_json(const Status& status) {
 }
 
 Result<Status> status_from_json(const OrderedJson& json) try {
-  if (const int schema = json.at("schema").get<int>(); schema != kStatusSchema)
+  int schema = 0;
+  read_value(json.at("schema"), schema);
+  if (schema != kStatusSchema)
     return fail(format("the engine's status is of schema {}, this program reads {}", schema,
                        kStatusSchema));
   Status status;

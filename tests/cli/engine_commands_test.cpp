@@ -85,9 +85,16 @@ TEST_CASE("status: uptimes in the two largest units") {
     double seconds;
     const char* text;
   } kCases[] = {
-      {-1, "up 0s "},          {0.9, "up 0s "},        {59, "up 59s "},
-      {60, "up 1m 0s "},       {3'599, "up 59m 59s "}, {3'600, "up 1h 0m "},
-      {86'399, "up 23h 59m "}, {86'400, "up 1d 0h "},  {8'640'000, "up 100d 0h "},
+      {-1, "up 0s "},
+      {0.9, "up 0s "},
+      {59, "up 59s "},
+      {60, "up 1m 0s "},
+      {3'599, "up 59m 59s "},
+      {3'600, "up 1h 0m "},
+      {86'399, "up 23h 59m "},
+      {86'400, "up 1d 0h "},
+      {8'640'000, "up 100d 0h "},
+      {1e300, "up 11574074074d 1h "},
   };
   for (const auto& row : kCases) {
     Status status;
@@ -102,6 +109,8 @@ TEST_CASE("status: when a policy last matched, as an age") {
   status.counted.policies = test::sample_status().counted.policies;
   status.counted.policies[0].last_match = std::chrono::system_clock::now() - 125s;
   CHECK(status_text(status).find("660  2m ") != std::string::npos);
+  status.counted.policies[0].last_match = Time::min();
+  CHECK(status_text(status).find("d ") != std::string::npos);
 }
 
 TEST_CASE("status: of a table's routes the ten that most packets took") {

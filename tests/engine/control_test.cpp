@@ -383,6 +383,7 @@ TEST_CASE("client: what it says of an answer that is none") {
       {"\0"s, false, "not JSON"},
       {"HTTP/1.1 400 Bad Request\r\n\0"s, false, "not JSON"},
       {std::string(50, '[') + std::string(50, ']') + "\0"s, false, "nested deeper"},
+      {"{\"parameters\":1e999}\0"s, false, "a number that is too large"},
       {"[]\0"s, false, "not the form"},
       {"{}\0"s, false, "not the form"},
       {"{\"error\":5}\0"s, false, "not the form"},

@@ -219,6 +219,7 @@ TEST_CASE("requests as deep, wide or long as they can be") {
   CHECK(said(open) == format("not JSON: error at byte {}", kRequestBytesMax + 1));
   const std::size_t half = kRequestBytesMax / 2;
   CHECK(said(std::string(half, '[') + std::string(half, ']')) == "nested deeper than 32 levels");
+  CHECK(said(R"({"method":1e999})") == "not JSON: a number that is too large");
 
   std::string wide = "{";
   while (wide.size() < kRequestBytesMax) wide += format("\"{}\":0,", wide.size());
