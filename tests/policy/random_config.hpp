@@ -2,6 +2,7 @@
 // flows match often and everything overlaps.
 #pragma once
 
+#include <functional>
 #include <iterator>
 #include <random>
 #include <string>
@@ -14,7 +15,11 @@ namespace nfsteer::testing {
 
 class RandomWorld {
  public:
-  explicit RandomWorld(std::uint64_t seed) : random_(seed) {}
+  // The numbers that choices are made of.
+  using Source = std::function<std::uint64_t()>;
+
+  explicit RandomWorld(Source source) : random_(std::move(source)) {}
+  explicit RandomWorld(std::uint64_t seed) : RandomWorld(std::mt19937_64(seed)) {}
 
   std::uint32_t below(std::uint32_t end) { return static_cast<std::uint32_t>(random_() % end); }
   bool percent(std::uint32_t share) { return below(100) < share; }
@@ -205,7 +210,7 @@ class RandomWorld {
     return percent(50) ? format("{}", first) : format("{}-{}", first, first + below(6));
   }
 
-  std::mt19937_64 random_;
+  Source random_;
 };
 
 }  // namespace nfsteer::testing
