@@ -55,9 +55,13 @@ int configure(int socket, nlmsghdr* message) {
     const ssize_t length = ::recv(socket, answer, sizeof answer, 0);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return errno;
-    const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
-    if (mnl_nlmsg_ok(header, static_cast<int>(length)) && header->nlmsg_type == NLMSG_ERROR)
-      return error_in(*header);
+    std::optional<int> code;
+    each_message(std::as_bytes(std::span(answer)).first(static_cast<std::size_t>(length)),
+                 [&code](const nlmsghdr& message) {
+                   if (message.nlmsg_type == NLMSG_ERROR) code = error_in(message);
+                   return !code;
+                 });
+    if (code) return *code;
   }
 }
 

@@ -1,7 +1,9 @@
 // What others do to our table: the events of nf_tables (net/netfilter/nf_tables_api.c).
 // Each carries the port of the socket that asked for it; the end of a transaction tells
 // who that was.
-#include <libmnl/libmnl.h>
+#include "ruleset_monitor.hpp"
+
+#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -9,11 +11,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "messages.hpp"
 #include "nfsteer/base/text.hpp"
-#include "nfsteer/netlink.hpp"
 #include "socket.hpp"
 
 namespace nfsteer::netlink {
@@ -26,41 +27,21 @@ static_assert(NFTA_TABLE_NAME == kTableAttribute && NFTA_CHAIN_TABLE == kTableAt
               NFTA_RULE_TABLE == kTableAttribute && NFTA_SET_TABLE == kTableAttribute &&
               NFTA_SET_ELEM_LIST_TABLE == kTableAttribute);
 
-// The text of an attribute that ends with a zero; "" where it has none.
-std::string text_of(const nlattr* attribute) {
-  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
-  return {text, ::strnlen(text, mnl_attr_get_payload_len(attribute))};
-}
-
 bool is_of_our_table(const nlmsghdr& message) {
-  const auto* header = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message));
-  if (header->nfgen_family != NFPROTO_INET) return false;
-  std::string table;
-  const auto read = [](const nlattr* attribute, void* name) {
-    if (mnl_attr_get_type(attribute) == kTableAttribute)
-      *static_cast<std::string*>(name) = text_of(attribute);
-    return MNL_CB_OK;
-  };
-  mnl_attr_parse(&message, sizeof(nfgenmsg), read, &table);
-  return table == kTableName;
+  const MessageBytes header = behind(message, 0);
+  if (header.size() < sizeof(nfgenmsg)) return false;
+  if (reinterpret_cast<const nfgenmsg*>(header.data())->nfgen_family != NFPROTO_INET) return false;
+  const Attributes<kTableAttribute> attributes(behind(message, sizeof(nfgenmsg)));
+  return attributes.text(kTableAttribute) == kTableName;
 }
 
 // "nft (pid 812)", of the end of a transaction.
 std::string author_of(const nlmsghdr& message) {
-  struct Author {
-    std::string program = "somebody";
-    std::uint32_t pid = 0;
-  } author;
-  const auto read = [](const nlattr* attribute, void* made) {
-    auto& into = *static_cast<Author*>(made);
-    if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_NAME) into.program = text_of(attribute);
-    if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
-        mnl_attr_get_payload_len(attribute) == sizeof into.pid)
-      into.pid = be32toh(mnl_attr_get_u32(attribute));
-    return MNL_CB_OK;
-  };
-  mnl_attr_parse(&message, sizeof(nfgenmsg), read, &author);
-  return format("{} (pid {})", printable(author.program), author.pid);
+  const Attributes<NFTA_GEN_PROC_NAME> attributes(behind(message, sizeof(nfgenmsg)));
+  const std::string_view program =
+      attributes[NFTA_GEN_PROC_NAME] ? attributes.text(NFTA_GEN_PROC_NAME) : "somebody";
+  return format("{} (pid {})", printable(program),
+                be32toh(attributes.number<std::uint32_t>(NFTA_GEN_PROC_PID).value_or(0)));
 }
 
 }  // namespace
@@ -81,7 +62,6 @@ Result<RulesetMonitor> RulesetMonitor::open() {
 }
 
 std::optional<RulesetMonitor::Change> RulesetMonitor::read() {
-  constexpr int kEnd = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN;
   std::optional<Change> change;
   alignas(nlmsghdr) std::array<char, 1 << 16> bytes;
   for (;;) {
@@ -92,16 +72,23 @@ std::optional<RulesetMonitor::Change> RulesetMonitor::read() {
       continue;
     }
     if (received < 0) return change;
-    int left = static_cast<int>(received);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
-         mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-      if (message->nlmsg_len < NLMSG_HDRLEN + sizeof(nfgenmsg)) continue;
-      if (message->nlmsg_type != kEnd)
-        is_ours_ |= is_of_our_table(*message) && !is_own_port(message->nlmsg_pid);
-      else if (std::exchange(is_ours_, false))
-        change = {author_of(*message), true};
-    }
+    auto read = read_changes(
+        std::as_bytes(std::span(bytes)).first(static_cast<std::size_t>(received)), is_ours_);
+    if (read) change = std::move(read);
   }
+}
+
+std::optional<RulesetMonitor::Change> read_changes(MessageBytes datagram, bool& is_ours) {
+  constexpr int kEnd = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN;
+  std::optional<RulesetMonitor::Change> change;
+  each_message(datagram, [&](const nlmsghdr& message) {
+    if (message.nlmsg_type != kEnd)
+      is_ours |= is_of_our_table(message) && !is_own_port(message.nlmsg_pid);
+    else if (std::exchange(is_ours, false))
+      change = {author_of(message), true};
+    return true;
+  });
+  return change;
 }
 
 }  // namespace nfsteer::netlink

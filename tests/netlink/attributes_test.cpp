@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <libnftnl/udata.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
@@ -17,9 +18,11 @@
 #include "netlink/interfaces.hpp"
 #include "netlink/kernel_table.hpp"
 #include "netlink/read_back.hpp"
+#include "netlink/ruleset_monitor.hpp"
 
 using namespace nfsteer;
 using namespace nfsteer::netlink;
+using testing::append;
 using testing::attribute;
 using testing::error_message;
 using testing::finish;
@@ -102,7 +105,7 @@ TEST_CASE("a listing ends where a message does not fit") {
     return flows.size();
   };
   CHECK(flows_in(part) == 1);
-  testing::append(part, flow_entry().data(), length);
+  append(part, flow_entry().data(), length);
   CHECK(flows_in(part) == 2);
   auto& second = *reinterpret_cast<nlmsghdr*>(&part[length]);
   for (const std::uint32_t claimed : {0u, 15u, 0x7fff'ffffu, 0x8000'0000u, 0xffff'ffffu,
@@ -218,6 +221,51 @@ TEST_CASE("servers of the kernel's maps, and what is none") {
                                                       {{"endless", at, {}}, 2},
                                                       {{"web/web1", at, {}}, 3},
                                                       {{"", at, {}}, 4}});
+}
+
+TEST_CASE("changes of our table by others, and who ends without a name") {
+  constexpr std::uint32_t kOther = 0x7fff'fff0;  // no port of ours
+  const auto event = [](int type, std::uint8_t family, const Message& attributes) {
+    Message message = start(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type));
+    message[sizeof(nlmsghdr)] = static_cast<char>(family);
+    append(message, attributes.data(), attributes.size());
+    header_of(message).nlmsg_pid = kOther;
+    return finish(message);
+  };
+  const auto table = [](const std::string& name) {
+    Message made;
+    attribute(made, NFTA_RULE_TABLE, name);
+    return made;
+  };
+  Message author, nobody;
+  attribute(author, NFTA_GEN_PROC_NAME, "nf\x1bt"s);  // without a NUL
+  attribute(author, NFTA_GEN_PROC_PID, "\0\0\3\x2c"s);
+  attribute(nobody, NFTA_GEN_PROC_PID, "\3\x2c"s);  // of another size
+  const Message ours = event(NFT_MSG_NEWRULE, NFPROTO_INET, table("nfsteer\0"s));
+  const Message theirs = event(NFT_MSG_NEWRULE, NFPROTO_INET, table("nfsteer2\0"s));
+  const Message other_family = event(NFT_MSG_NEWRULE, NFPROTO_IPV4, table("nfsteer\0"s));
+  const Message nameless = event(NFT_MSG_NEWRULE, NFPROTO_INET, {});
+  const Message bare = finish(Message(sizeof(nlmsghdr)));
+  const Message end = event(NFT_MSG_NEWGEN, NFPROTO_INET, author);
+
+  bool is_ours = false;
+  const auto read = [&is_ours](std::initializer_list<Message> messages) {
+    Message datagram;
+    for (const Message& each : messages) append(datagram, each.data(), each.size());
+    return read_changes(bytes_of(datagram), is_ours);
+  };
+  CHECK_FALSE(read({theirs, other_family, nameless, bare, end}));
+  auto change = read({ours, end, theirs, end});
+  REQUIRE(change);
+  CHECK(change->author == "nf\\x1bt (pid 812)");
+  CHECK_FALSE(read({ours, theirs}));
+  CHECK(is_ours);  // up to the end of its transaction, in another datagram
+  change = read({event(NFT_MSG_NEWGEN, NFPROTO_INET, nobody)});
+  REQUIRE(change);
+  CHECK(change->author == "somebody (pid 0)");
+  Message cut = ours;
+  header_of(cut).nlmsg_len = 0x8000'0000;
+  CHECK_FALSE(read({cut, end}));
 }
 
 TEST_CASE("an interface whose name has no end, and a message without one") {
