@@ -27,10 +27,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Protocol = asio::local::stream_protocol;
 
-// Pause after a failed accept: long enough not to spin while file descriptors
-// are short, short enough for a person who waits.
-constexpr std::chrono::milliseconds kAcceptPause{100};
-
 // What the kernel says of the process at the other end. Unknown: no rights.
 Rights rights_of(int socket) noexcept {
   ucred peer{};

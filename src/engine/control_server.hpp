@@ -28,6 +28,9 @@ inline constexpr std::size_t kClientsMax = 64;
 inline constexpr std::size_t kClientsReserved = 16;  // beyond that, for who may act
 inline constexpr std::size_t kRequestBytesMax = 1u << 20;
 inline constexpr std::chrono::seconds kIdle{5};
+// Pause after a failed accept: long enough not to spin while file descriptors
+// are short, short enough for a person who waits.
+inline constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // The control thread's loop: answers clients until SIGTERM or SIGINT.
 class ControlServer {

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -98,7 +99,7 @@ class Scrape : public std::enable_shared_from_this<Scrape> {
 class MetricsServer::Listener : public std::enable_shared_from_this<Listener> {
  public:
   Listener(asio::io_context& io, std::function<std::string()> page)
-      : shared_(std::make_shared<Shared>(Shared{std::move(page)})), acceptor_(io) {}
+      : shared_(std::make_shared<Shared>(Shared{std::move(page)})), acceptor_(io), pause_(io) {}
 
   Result<void> listen(const Endpoint& endpoint) {
     try {
@@ -116,20 +117,29 @@ class MetricsServer::Listener : public std::enable_shared_from_this<Listener> {
   void close() {
     error_code ignored;
     acceptor_.close(ignored);  // NOLINT(bugprone-unused-return-value): returns `ignored`
+    pause_.cancel();
   }
 
  private:
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](error_code error, Tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      if (!error && self->shared_->scrapers < kScrapersMax)
+      if (error) return self->pause();
+      if (self->shared_->scrapers < kScrapersMax)
         std::make_shared<Scrape>(std::move(socket), self->shared_)->read();
       self->accept();
+    });
+  }
+  void pause() {
+    pause_.expires_after(kAcceptPause);
+    pause_.async_wait([self = shared_from_this()](error_code cancelled) {
+      if (!cancelled && self->acceptor_.is_open()) self->accept();
     });
   }
 
   std::shared_ptr<Shared> shared_;
   Tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
 };
 
 MetricsServer::MetricsServer(ControlServer& loop, std::function<std::string()> page)
