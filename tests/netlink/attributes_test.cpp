@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 #include <libnftnl/udata.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
@@ -225,6 +224,7 @@ TEST_CASE("servers of the kernel's maps, and what is none") {
 
 TEST_CASE("changes of our table by others, and who ends without a name") {
   constexpr std::uint32_t kOther = 0x7fff'fff0;  // no port of ours
+  constexpr std::uint8_t kInet = 1, kIpv4 = 2;   // NFPROTO_
   const auto event = [](int type, std::uint8_t family, const Message& attributes) {
     Message message = start(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type));
     message[sizeof(nlmsghdr)] = static_cast<char>(family);
@@ -241,12 +241,12 @@ TEST_CASE("changes of our table by others, and who ends without a name") {
   attribute(author, NFTA_GEN_PROC_NAME, "nf\x1bt"s);  // without a NUL
   attribute(author, NFTA_GEN_PROC_PID, "\0\0\3\x2c"s);
   attribute(nobody, NFTA_GEN_PROC_PID, "\3\x2c"s);  // of another size
-  const Message ours = event(NFT_MSG_NEWRULE, NFPROTO_INET, table("nfsteer\0"s));
-  const Message theirs = event(NFT_MSG_NEWRULE, NFPROTO_INET, table("nfsteer2\0"s));
-  const Message other_family = event(NFT_MSG_NEWRULE, NFPROTO_IPV4, table("nfsteer\0"s));
-  const Message nameless = event(NFT_MSG_NEWRULE, NFPROTO_INET, {});
+  const Message ours = event(NFT_MSG_NEWRULE, kInet, table("nfsteer\0"s));
+  const Message theirs = event(NFT_MSG_NEWRULE, kInet, table("nfsteer2\0"s));
+  const Message other_family = event(NFT_MSG_NEWRULE, kIpv4, table("nfsteer\0"s));
+  const Message nameless = event(NFT_MSG_NEWRULE, kInet, {});
   const Message bare = finish(Message(sizeof(nlmsghdr)));
-  const Message end = event(NFT_MSG_NEWGEN, NFPROTO_INET, author);
+  const Message end = event(NFT_MSG_NEWGEN, kInet, author);
 
   bool is_ours = false;
   const auto read = [&is_ours](std::initializer_list<Message> messages) {
@@ -260,7 +260,7 @@ TEST_CASE("changes of our table by others, and who ends without a name") {
   CHECK(change->author == "nf\\x1bt (pid 812)");
   CHECK_FALSE(read({ours, theirs}));
   CHECK(is_ours);  // up to the end of its transaction, in another datagram
-  change = read({event(NFT_MSG_NEWGEN, NFPROTO_INET, nobody)});
+  change = read({event(NFT_MSG_NEWGEN, kInet, nobody)});
   REQUIRE(change);
   CHECK(change->author == "somebody (pid 0)");
   Message cut = ours;
