@@ -57,8 +57,8 @@ int configure(int socket, nlmsghdr* message) {
     if (length < 0) return errno;
     std::optional<int> code;
     each_message(std::as_bytes(std::span(answer)).first(static_cast<std::size_t>(length)),
-                 [&code](const nlmsghdr& message) {
-                   if (message.nlmsg_type == NLMSG_ERROR) code = error_in(message);
+                 [&code](const nlmsghdr& each) {
+                   if (each.nlmsg_type == NLMSG_ERROR) code = error_in(each);
                    return !code;
                  });
     if (code) return *code;
