@@ -1,5 +1,5 @@
-// Sends UDP datagrams, each a new flow, as fast as one core can:
-//   bench_udp_flood ADDRESS PORT FLOWS FIRST_SOURCE SOURCES
+// Sends UDP datagrams, each a new flow, as fast as one core can, or FLOWS_PER_S:
+//   bench_udp_flood ADDRESS PORT FLOWS FIRST_SOURCE SOURCES [FLOWS_PER_S]
 // The flows come from the SOURCES addresses from FIRST_SOURCE on, which need not
 // be this machine's. Prints how many were sent, and in how many seconds. IPv4,
 // root only.
@@ -14,10 +14,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
+
+#include "address.hpp"
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::size_t kBatch = 64;
+constexpr std::size_t kPacedBatch = 8;  // at a given rate, without bursts
 constexpr std::uint16_t kFirstPort = 1024;
 
 struct Datagram {
@@ -33,16 +39,8 @@ struct Flood {
   std::uint32_t flows = 0;
   in_addr_t first_source = 0;
   std::uint32_t sources = 1;
+  double flows_per_s = 0;  // 0: as fast as can be
 };
-
-in_addr_t address(const char* text) {
-  in_addr parsed{};
-  if (inet_pton(AF_INET, text, &parsed) != 1) {
-    std::fprintf(stderr, "not an IPv4 address: %s\n", text);
-    std::exit(2);
-  }
-  return ntohl(parsed.s_addr);
-}
 
 // The kernel fills in what is left zero: identification, length, checksum. A
 // UDP checksum of zero is none.
@@ -99,10 +97,15 @@ class Sender {
   std::array<mmsghdr, kBatch> messages_{};
 };
 
-bool run(Sender& sender, const Flood& flood) {
+bool run(Sender& sender, const Flood& flood, Clock::time_point start) {
+  const bool paced = flood.flows_per_s > 0;
+  const std::size_t batch = paced ? kPacedBatch : kBatch;
   for (std::uint32_t next = 0; next < flood.flows;) {
+    if (paced)
+      std::this_thread::sleep_until(start +
+                                    std::chrono::duration<double>(next / flood.flows_per_s));
     std::size_t count = 0;
-    while (count < kBatch && next < flood.flows) aim(sender[count++], flood, next++);
+    while (count < batch && next < flood.flows) aim(sender[count++], flood, next++);
     if (!sender.send(count)) return false;
   }
   return true;
@@ -111,25 +114,27 @@ bool run(Sender& sender, const Flood& flood) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fprintf(stderr, "usage: bench_udp_flood ADDRESS PORT FLOWS FIRST_SOURCE SOURCES\n");
+  if (argc != 6 && argc != 7) {
+    std::fprintf(stderr,
+                 "usage: bench_udp_flood ADDRESS PORT FLOWS FIRST_SOURCE SOURCES [FLOWS_PER_S]\n");
     return 2;
   }
   const Flood flood{.destination = address(argv[1]),
                     .port = static_cast<std::uint16_t>(std::atoi(argv[2])),
                     .flows = static_cast<std::uint32_t>(std::atol(argv[3])),
                     .first_source = address(argv[4]),
-                    .sources = static_cast<std::uint32_t>(std::atol(argv[5]))};
+                    .sources = static_cast<std::uint32_t>(std::atol(argv[5])),
+                    .flows_per_s = argc == 7 ? std::atof(argv[6]) : 0};
   if (flood.sources == 0 || flood.flows / flood.sources > 65535u - kFirstPort) {
     std::fprintf(stderr, "more flows than these sources have ports\n");
     return 2;
   }
   Sender sender(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), flood);
-  const auto start = std::chrono::steady_clock::now();
-  if (!run(sender, flood)) {
+  const auto start = Clock::now();
+  if (!run(sender, flood, start)) {
     std::perror("sendmmsg");
     return 1;
   }
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
   std::printf("%u %.6f\n", flood.flows, elapsed.count());
 }

@@ -1,0 +1,1 @@
+"""The wire beside its rivals: a lab, contenders in it, measures of them."""
