@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from engine import bench
+from engine import bench, cpu_ticks
 from lab import Lab, PacketCounter, wait_until
 
 BULK4 = "10.9.9.10"  # a virtual address with one server, for iperf3
@@ -18,7 +18,7 @@ FLOOD_SOURCES = 200  # from 10.1.0.1 on
 # By its length a datagram of the flood is told from all others.
 FLOOD_MATCH = f"udp dport {SERVER_PORT} udp length 12"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-QUIET_S = 0.5  # nothing has arrived for so long: nothing more will
+QUIET_S = 1.0  # nothing has arrived for so long: nothing more will
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 
 HTTP = f"""
@@ -135,6 +135,11 @@ def busy_s():
     user, nice, system, _idle, _wait, irq, softirq = map(
         int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
     return (user + nice + system + irq + softirq) * TICK_S
+
+
+def cpu_s(pids):
+    """CPU time that these processes have spent so far."""
+    return sum(map(cpu_ticks, pids)) * TICK_S
 
 
 def memory_mb(pids):

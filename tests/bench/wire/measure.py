@@ -52,6 +52,10 @@ class Measure:
     def missing(self):
         return [program for program in self.programs if not shutil.which(program)]
 
+    def others(self):
+        """The names of lanes that are not nfsteer."""
+        return {cls.name for cls in self.contenders} - {"nfsteer"}
+
     def lanes(self, field):
         """What has a name and can be sampled; kept open by the field."""
         return [field.contender(cls) for cls in self.contenders if not cls.missing]

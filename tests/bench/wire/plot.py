@@ -12,17 +12,16 @@ OURS, OTHERS = "#c2410c", "#94a3b8"
 STYLE = "font: 13px sans-serif; fill: #0f172a"
 
 
-def text(x, y, said, more=""):
-    return f'<text x="{x}" y="{y}" style="{STYLE}" {more}>{escape(said)}</text>'
+def text(x, y, said, style=""):
+    return f'<text x="{x}" y="{y}" style="{STYLE}; {style}">{escape(said)}</text>'
 
 
-def bar(y, lane, values, most, digits):
+def bar(y, lane, colour, values, most, digits):
     """One lane: its name, a bar as long as its median, the range, the number."""
     def x(value):
         return LABEL + BAR * max(value, 0) / most
     middle = statistics.median(values)
-    colour = OURS if lane == "nfsteer" or "," in lane else OTHERS
-    yield text(LABEL - 8, y + 14, lane, 'text-anchor="end"')
+    yield text(LABEL - 8, y + 14, lane, "text-anchor: end")
     yield (f'<rect x="{LABEL}" y="{y + 3}" width="{x(middle) - LABEL:.1f}" height="14" '
            f'fill="{colour}"/>')
     yield (f'<path d="M{x(min(values)):.1f} {y + 10}H{x(max(values)):.1f}" stroke="#0f172a" '
@@ -39,9 +38,10 @@ def panel(y, result, figure):
     most = max((max(values) for values in measured.values()), default=0)
     if most <= 0:
         return
-    yield text(12, y + 14, f"{result.measure.name}: {figure.title}", 'font-weight="bold"')
-    for number_, (lane, values) in enumerate(measured.items(), 1):
-        yield from bar(y + number_ * LINE, lane, values, most, figure.digits)
+    yield text(12, y + 14, f"{result.measure.name}: {figure.title}", "font-weight: bold")
+    for place, (lane, values) in enumerate(measured.items(), 1):
+        colour = OTHERS if lane in result.measure.others() else OURS
+        yield from bar(y + place * LINE, lane, colour, values, most, figure.digits)
 
 
 def svg(results, machine):

@@ -112,7 +112,7 @@ class Growth(Measure):
     title = ("nfsteer as it grows; usual are 10 policies, 10 routes, 30 servers, 1,000 live flows, "
              "2 workers")
     figures = (Figure("flows", "new flows/s"), Figure("lost", "lost"),
-               Figure("p50", "first packet, µs, p50", 1), Figure("p99", "p99", 1),
+               Figure("p50", "first packet, µs, p50", 1), Figure("p99", "first packet, µs, p99", 1),
                Figure("mb", "memory, MB", 1))
     goals = (Goal("flows", BIG.name, "usual", at_least=0.95),
              Goal("mb", "usual", at_most=20), Goal("mb", BIG.name, at_most=150))
@@ -134,8 +134,8 @@ class Growth(Measure):
         bed.forget_flows()
         with lane:
             self._make_live(lane)
-            arrived, took_s = bed.flood(VIP4, VIP_PORT, self._flows)
             memory = memory_mb(lane.pids())
+            arrived, took_s = bed.flood(VIP4, VIP_PORT, self._flows)
             probes = 200 if self.quick else 3000
             round_trips, _ = bed.first_packets(VIP4, VIP_PORT, probes, 3000)
             bed.forget_flows()
