@@ -61,6 +61,19 @@ std::string counted(std::uint64_t number, std::string_view singular, std::string
   return format("{} {}", number, number == 1 ? singular : plural);
 }
 
+std::string duration_text(std::chrono::milliseconds duration) {
+  using std::chrono::milliseconds;
+  constexpr std::pair<std::string_view, milliseconds> kUnits[] = {{"d", std::chrono::hours(24)},
+                                                                  {"h", std::chrono::hours(1)},
+                                                                  {"m", std::chrono::minutes(1)},
+                                                                  {"s", std::chrono::seconds(1)},
+                                                                  {"ms", milliseconds(1)}};
+  const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits) - 1, [&](const auto& each) {
+    return duration != milliseconds(0) && duration % each.second == milliseconds(0);
+  });
+  return format("{}{}", duration / unit->second, unit->first);
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string result;
   for (const char c : text.substr(0, limit)) {

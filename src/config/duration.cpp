@@ -23,14 +23,6 @@ constexpr struct Unit {
               {"h", std::chrono::hours(1)},
               {"d", std::chrono::hours(24)}};
 
-// In the largest unit that divides it.
-std::string to_text(seconds duration) {
-  const Unit* best = kUnits;
-  for (const Unit& unit : kUnits)
-    if (duration % unit.length == milliseconds(0)) best = &unit;
-  return format("{}{}", duration / best->length, best->name);
-}
-
 // The text that was meant, where the unit is all that is missing; or an example.
 std::string remedy_for(const Node& node) {
   const std::string number =
@@ -50,18 +42,22 @@ Result<milliseconds> parse_duration(std::string_view text) {
   return fail(format("`{}` is no duration: write 500ms, 30s, 5m, 2h or 1d", printable(text)));
 }
 
-std::optional<seconds> read_seconds(const Node& node, SecondsRange range, Report& report) {
+std::optional<milliseconds> read_milliseconds(const Node& node, Report& report) {
   const auto duration = parse_duration(node.kind == Node::Kind::Text ? node.text : "");
-  if (!duration) {
-    report.value_mistake(
-        node, format("`{}` must be a number with its unit, in quotes: ms, s, m, h or d", node.key),
-        remedy_for(node));
-    return std::nullopt;
-  }
+  if (duration) return *duration;
+  report.value_mistake(
+      node, format("`{}` must be a number with its unit, in quotes: ms, s, m, h or d", node.key),
+      remedy_for(node));
+  return std::nullopt;
+}
+
+std::optional<seconds> read_seconds(const Node& node, SecondsRange range, Report& report) {
+  const auto duration = read_milliseconds(node, report);
+  if (!duration) return std::nullopt;
   const auto whole = std::chrono::duration_cast<seconds>(*duration);
   if (whole == *duration && range.first <= whole && whole <= range.last) return whole;
   report.value_mistake(node, format("`{}` must be {} to {}, in whole seconds", node.key,
-                                    to_text(range.first), to_text(range.last)));
+                                    duration_text(range.first), duration_text(range.last)));
   return std::nullopt;
 }
 

@@ -29,6 +29,18 @@ TEST_CASE("numbers: the whole text, or nothing") {
   }
 }
 
+TEST_CASE("durations, in the largest unit that divides them") {
+  using namespace std::chrono_literals;
+  static constexpr struct {
+    std::chrono::milliseconds duration;
+    std::string_view want;
+  } kCases[] = {
+      {0ms, "0ms"}, {1ms, "1ms"},   {1'500ms, "1500ms"}, {2s, "2s"},  {90s, "90s"},
+      {60s, "1m"},  {90min, "90m"}, {1h, "1h"},          {24h, "1d"}, {36h, "36h"},
+  };
+  for (const auto& row : kCases) CHECK(duration_text(row.duration) == row.want);
+}
+
 TEST_CASE("nearest: what was meant, and nothing far") {
   static constexpr std::string_view kNames[] = {"weight", "address", "name", "port"};
   static constexpr struct {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,6 +27,9 @@ std::optional<std::string> nearest(std::string_view word,
 
 // "1 route", "2 routes".
 std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural);
+
+// "2s", "90m", "250ms": in the largest of ms, s, m, h and d that divides it.
+std::string duration_text(std::chrono::milliseconds duration);
 
 // A printable form of what somebody else wrote: control characters escaped,
 // cut after `limit` bytes.
