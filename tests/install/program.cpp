@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <nfsteer/explain.hpp>
+#include <nfsteer/health.hpp>
 #include <nfsteer/steering.hpp>
 
 using namespace nfsteer;
@@ -82,6 +83,22 @@ int main() {
   const Explanation why =
       explain(steering.snapshot(), steering.world().situation, flow(5, 80), Time());
   require(why.server == "web/web1", "the explanation");
+
+  // What three failures in a row make of a server, and a prober with nothing to do.
+  CheckConfig check;
+  check.name = "web";
+  const CheckTarget target = *target_of(check, *parse_address("10.2.0.1"), 8080);
+  CheckBoard board(1);
+  board.set_targets({check}, {{target}}, {});
+  for (const ProbeOutcome outcome :
+       {ProbeOutcome::Passed, ProbeOutcome::Failed, ProbeOutcome::Failed, ProbeOutcome::Failed}) {
+    require(board.statuses().front().is_up(), "it is up so far");
+    const auto now = board.next_due();
+    board.finish(board.begin_due(now).front(), {outcome, "as it is"}, now);
+  }
+  require(!board.statuses().front().is_up(), "it is down");
+  Prober prober([](const HealthEvent&) {});
+  require(prober.start().has_value() && prober.statuses().empty(), "the prober");
 
   // Other servers, another algorithm, one policy less; a mistake changes nothing.
   find_named(config.groups, "web")->algorithm = "round-robin";
