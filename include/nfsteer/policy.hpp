@@ -25,6 +25,7 @@
 #include "nfsteer/base/result.hpp"
 #include "nfsteer/flow.hpp"
 #include "nfsteer/geo.hpp"
+#include "nfsteer/health.hpp"
 #include "nfsteer/route.hpp"
 #include "nfsteer/rule.hpp"
 #include "nfsteer/schedule.hpp"
@@ -137,6 +138,7 @@ inline constexpr std::uint32_t kCacheEntriesMax = 16u << 20;
 struct Config {
   EngineConfig engine;
   CacheConfig cache;
+  std::vector<CheckConfig> checks;
   std::vector<GroupConfig> groups;
   std::vector<SetConfig> sets;
   std::vector<ScheduleConfig> schedules;

@@ -12,6 +12,7 @@ Config read_config(const Node& root, Report& report) {
   if (const Node* metrics = in.find("metrics"))
     config.engine.metrics = read_metrics(*metrics, report);
   if (const Node* cache = in.find("cache")) config.cache = read_cache(*cache, report);
+  if (const Node* check = in.find("check")) config.checks = read_checks(*check, report);
   if (const Node* group = in.find("group")) config.groups = read_groups(*group, report);
   if (const Node* set = in.find("set")) config.sets = read_sets(*set, report);
   if (const Node* schedule = in.find("schedule"))

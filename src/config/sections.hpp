@@ -21,6 +21,7 @@ EngineConfig read_engine(const Node& node, Report& report);
 std::optional<Endpoint> read_metrics(const Node& node, Report& report);
 CacheConfig read_cache(const Node& node, Report& report);
 std::vector<GroupConfig> read_groups(const Node& node, Report& report);
+std::vector<CheckConfig> read_checks(const Node& node, Report& report);
 std::vector<SetConfig> read_sets(const Node& node, Report& report);
 std::vector<ScheduleConfig> read_schedules(const Node& node, Report& report);
 

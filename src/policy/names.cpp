@@ -52,6 +52,22 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
   return format("there are: {}", join(known, ", "));
 }
 
+bool is_name(std::string_view name) noexcept {
+  constexpr std::size_t kNameMax = 63;
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= kNameMax && name.front() != '_' && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), is_letter);
+}
+
+std::optional<Problem> check_name(const std::string& name, std::vector<std::string> path,
+                                  const char* what) {
+  if (is_name(name)) return std::nullopt;
+  return Problem{std::move(path), format("`{}` is not a name for a {}", printable(name), what),
+                 "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit"};
+}
+
 Names::Names(const Config& config) : config_(config) {
   for (const SetConfig& set : config.sets) sets_.emplace(set.name, &set);
   for (std::uint32_t i = 0; i < config.schedules.size(); ++i)

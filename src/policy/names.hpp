@@ -1,8 +1,11 @@
 // What the names in criteria stand for in a configuration.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "nfsteer/policy.hpp"
 
@@ -38,5 +41,11 @@ class Names {
 
 // "did you mean `x`?", or all there are where they are few; or nothing.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& known);
+
+// Whether that may be the name of something in a configuration.
+bool is_name(std::string_view name) noexcept;
+// The problem with the name of a `what`; nullopt where there is none.
+std::optional<Problem> check_name(const std::string& name, std::vector<std::string> path,
+                                  const char* what);
 
 }  // namespace nfsteer

@@ -1,5 +1,6 @@
 // What compile() refuses in a Config, each with the path to its place.
 #include <bit>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -7,6 +8,7 @@
 #include "names.hpp"
 #include "nfsteer/base/text.hpp"
 #include "nfsteer/policy.hpp"
+#include "validate_checks.hpp"
 
 namespace nfsteer {
 namespace {
@@ -63,6 +65,7 @@ class Validator {
   std::vector<Problem> run() && {
     check_engine();
     check_cache();
+    check_checks();
     check_groups();
     check_sets();
     check_schedules();
@@ -114,6 +117,11 @@ class Validator {
       add({"cache", "entries"}, format("a cache has {} entries at most", kCacheEntriesMax));
     if (cache.route_entries.value_or(0) > kCacheEntriesMax)
       add({"cache", "route_entries"}, format("a cache has {} entries at most", kCacheEntriesMax));
+  }
+
+  void check_checks() {
+    auto problems = validate_checks(config_.checks);
+    std::move(problems.begin(), problems.end(), std::back_inserter(problems_));
   }
 
   void check_groups() {
@@ -421,18 +429,9 @@ class Validator {
                                                                    : "a prefix with host bits set";
   }
 
-  static bool is_name(std::string_view name) {
-    const auto is_letter = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    };
-    return !name.empty() && name.size() <= 63 && name.front() != '_' && name.front() != '-' &&
-           std::all_of(name.begin(), name.end(), is_letter);
-  }
-
   void check_name(const std::string& name, Path path, const char* what) {
-    if (!is_name(name))
-      add(std::move(path), format("`{}` is not a name for a {}", printable(name), what),
-          "names are 1 to 63 of a-z, 0-9, `_` and `-`, and begin with a letter or digit");
+    if (auto problem = nfsteer::check_name(name, std::move(path), what))
+      problems_.push_back(*std::move(problem));
   }
 
   void check_reference(const std::string& name, Path path, const char* what, const Known& names) {

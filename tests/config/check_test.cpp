@@ -133,6 +133,29 @@ TEST_CASE("rules/example.toml has every criterion") {
   CHECK(used.size() == fields().size());
 }
 
+TEST_CASE("rules/example.toml has every kind of check with every option") {
+  Config config = example_with_files();
+  for (const CheckKind& kind : check_kinds()) {
+    CAPTURE(std::string(kind.name));
+    const auto found =
+        std::find_if(config.checks.begin(), config.checks.end(),
+                     [&](const CheckConfig& check) { return check.kind == kind.name; });
+    REQUIRE(found != config.checks.end());
+    // What https has of http is shown there.
+    for (const CheckOption& option : kind.options)
+      CHECK((found->options.contains(option.key) ||
+             (found->kind == "https" && option.key != std::string_view("verify"))));
+  }
+  const CheckConfig shown = *find_named(config.checks, "web"), usual;
+  CHECK(shown.interval == usual.interval);
+  CHECK(shown.interval_down == usual.interval_down);
+  CHECK(shown.timeout == usual.timeout);
+  CHECK(shown.rise == usual.rise);
+  CHECK(shown.fall == usual.fall);
+  CHECK(shown.jitter_percent == usual.jitter_percent);
+  CHECK(shown.start == usual.start);
+}
+
 TEST_CASE("rules/example.toml with the files that it names") {
   const Config config = example_with_files();
   CHECK(config.sets.front().prefixes.size() == 3);

@@ -25,6 +25,23 @@ std::string metrics_line(std::string_view line) {
 std::string cache_line(std::string_view line) {
   return "[cache]\n" + std::string(line) + "\n";
 }
+std::string check_lines(std::string_view lines) {
+  return "[check.web]\n" + std::string(lines) + "\n";
+}
+std::string http_line(std::string_view line) {
+  return check_lines("kind = \"http\"\n" + std::string(line));
+}
+std::string udp_line(std::string_view line) {
+  const bool has_send = line.starts_with("send");
+  return check_lines("kind = \"udp\"\n" + std::string(has_send ? "" : "send = \"x\"\n") +
+                     std::string(line));
+}
+std::string exec_line(std::string_view line) {
+  const bool has_command = line.starts_with("command");
+  return check_lines("kind = \"exec\"\n" +
+                     std::string(has_command ? "" : "command = \"/bin/true\"\n") +
+                     std::string(line));
+}
 std::string group_line(std::string_view line) {
   const bool has_servers = line.starts_with("servers");
   return "[group.web]\n" + std::string(line) + "\n" +
@@ -132,6 +149,97 @@ TEST_CASE("keys of [engine]") {
       {engine_line, "workers = 2", "unknown key `workers` in engine"},
   };
   check_all(kCases);
+}
+
+TEST_CASE("keys of [check.NAME]") {
+  constexpr std::string_view kUnit = "must be a number with its unit, in quotes";
+  constexpr Case kCases[] = {
+      {check_lines, "", ""},
+      {check_lines, "kind = \"tcp\"", ""},
+      {check_lines, "kind = \"https\"", ""},
+      {check_lines, "kind = \"icmp\"", ""},
+      {check_lines, "kind = \"ping\"", "unknown kind of check `ping`"},
+      {check_lines, "kind = 4", "`kind` must be text"},
+      {check_lines, "interval = \"50ms\"", ""},
+      {check_lines, "interval = \"1h\"", ""},
+      {check_lines, "interval = \"49ms\"", "`interval` is 50ms to 1h"},
+      {check_lines, "interval = \"61m\"", "`interval` is 50ms to 1h"},
+      {check_lines, "interval = 2", kUnit},
+      {check_lines, "interval = \"2\"", kUnit},
+      {check_lines, "interval = \"2.5s\"", kUnit},
+      {check_lines, "interval_down = \"50ms\"", ""},
+      {check_lines, "interval_down = \"1d\"", "`interval_down` is 50ms to 1h"},
+      {check_lines, "interval_down = false", kUnit},
+      {check_lines, "timeout = \"10ms\"", ""},
+      {check_lines, "timeout = \"2s\"", ""},
+      {check_lines, "timeout = \"9ms\"", "`timeout` is 10ms to 1h"},
+      {check_lines, "timeout = \"2001ms\"",
+       "the time-out of 2001ms is longer than the interval of 2s"},
+      {check_lines, "interval = \"50ms\"\ntimeout = \"51ms\"", "is longer than the interval"},
+      {check_lines, "rise = 1\nfall = 100", ""},
+      {check_lines, "rise = 0", "`rise` must be a whole number from 1 to 100"},
+      {check_lines, "fall = 101", "`fall` must be a whole number from 1 to 100"},
+      {check_lines, "jitter = 0", ""},
+      {check_lines, "jitter = 50", ""},
+      {check_lines, "jitter = 51", "`jitter` must be a whole number from 0 to 50"},
+      {check_lines, "start = \"up\"", ""},
+      {check_lines, "start = \"down\"", ""},
+      {check_lines, "start = \"last\"", ""},
+      {check_lines, "start = \"Last\"", "`start` must be \"up\" or \"down\" or \"last\""},
+      {check_lines, "port = 65535", ""},
+      {check_lines, "port = 65536", "`port` must be a whole number from 1 to 65535"},
+      {check_lines, "kind = \"icmp\"\nport = 1", "a check of the kind `icmp` has no port"},
+      {check_lines, "path = \"/\"", "unknown key `path` in check.web"},
+      {http_line, "path = \"/a?b=%20\"", ""},
+      {http_line, "path = \"a\"", "`a` is not a path"},
+      {http_line, "path = \"/a b\"", "is not a path"},
+      {http_line, "path = \"/a\\r\\nX: y\"", "is not a path"},
+      {http_line, "path = \"/\u00e4\"", "is not a path"},
+      {http_line, "path = [\"/\"]", "`path` must be text"},
+      {http_line, "host = \"www.example.net\"", ""},
+      {http_line, "host = \"192.0.2.1\"", ""},
+      {http_line, "host = \"\"", "is not the name of a host"},
+      {http_line, "host = \"a:80\"", "is not the name of a host"},
+      {http_line, "host = \"a\\r\\nX: y\"", "is not the name of a host"},
+      {http_line, "status = 204", ""},
+      {http_line, "status = \"200-299\"", ""},
+      {http_line, "status = [\"100-599\", 304]", ""},
+      {http_line, "status = []", "`status` must have at least one value"},
+      {http_line, "status = 99", "`99` is no status code"},
+      {http_line, "status = 600", "`600` is no status code"},
+      {http_line, "status = \"299-200\"", "is no status code"},
+      {http_line, "status = [200, \"ok\"]", "`ok` is no status code"},
+      {http_line, "status = [200, false]", "`status` must be status codes such as"},
+      {http_line, "body = \"well\"", ""},
+      {http_line, "body = \"\"", "has 1 to 1000 bytes"},
+      {http_line, "verify = true", "unknown key `verify`"},
+      {check_lines, "kind = \"https\"\nverify = false", ""},
+      {check_lines, "kind = \"https\"\nverify = 1", "`verify` must be true or false"},
+      {check_lines, "kind = \"udp\"", "check.web needs `send`"},
+      {udp_line, "send = \"\\\\x00\\\\n\\\\\\\\\"", ""},
+      {udp_line, "send = \"\"", "a datagram of a check has 1 to 1024 bytes, not 0"},
+      {udp_line, "send = \"\\\\q\"", "`\\q` is no escape"},
+      {udp_line, "send = \"\\\\\"", "`\\` is no escape"},
+      {udp_line, "send = \"\\\\x1\"", "`\\x1` is no escape"},
+      {udp_line, "reply = \"\\\\xfF\"", ""},
+      {udp_line, "reply = \"\\\\xfg\"", "`\\xfg` is no escape"},
+      {check_lines, "kind = \"exec\"", "check.web needs `command`"},
+      {exec_line, "command = [\"/bin/true\", \"{address}\", \"\"]", ""},
+      {exec_line, "command = []", "`command` must have at least one value"},
+      {exec_line, "command = \"true\"", "`true` is not the whole path of a program"},
+      {exec_line, "command = [\"/bin/true\", \"a\\u0000b\"]", "has no zero bytes"},
+      {exec_line, "command = \"/no/such\"", "there is no program `/no/such`"},
+      {exec_line, "command = \"/etc/passwd\"", "`/etc/passwd` is not an executable file"},
+      {exec_line, "command = \"/etc\"", "`/etc` is not an executable file"},
+      {exec_line, "user = \"nobody\"", ""},
+      {exec_line, "user = \"root\"", "is not run as root"},
+      {exec_line, "user = \"\"", "there is no user ``"},
+      {exec_line, "user = \"no such\"", "there is no user `no such`"},
+  };
+  check_all(kCases);
+  const Config config = testing::accepted("[check.a]\ninterval = \"200ms\"\n[check.b]\n");
+  CHECK(config.checks[0].timeout == std::chrono::milliseconds(200));  // no longer than the interval
+  CHECK(config.checks[1].timeout == std::chrono::seconds(1));
 }
 
 TEST_CASE("keys of [cache]") {
@@ -448,6 +556,8 @@ TEST_CASE("names that sections share") {
         std::string::npos);
   CHECK(first_message("set = 1\n") == "`set` must be a table of tables");
   CHECK(first_message("[schedule]\nnight = 1\n") == "`schedule.night` must be a table");
+  CHECK(first_message("check = 1\n") == "`check` must be a table of tables");
+  CHECK(first_message("[check.Web]\n").find("not a name") != std::string::npos);
   CHECK(first_message("cache = \"off\"\n") == "`cache` must be a table");
   CHECK(first_message("[table.Main]\n").find("not a name") != std::string::npos);
   CHECK(first_message("group = 1\n") == "`group` must be a table of tables");

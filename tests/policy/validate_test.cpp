@@ -14,6 +14,8 @@ namespace {
 
 Config good() {
   Config config;
+  config.checks.resize(1);
+  config.checks[0].name = "web";
   config.groups = {
       {"web", "weighted", false, {server("web1", "10.2.0.1", 80), server("web2", "10.2.0.2", 80)}}};
   config.sets = {{"office", {*parse_prefix("10.0.0.0/8")}}};
@@ -50,6 +52,17 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        }},
       {"engine.on_bad_packet", "accepted or dropped", "",
        [](Config& c) { c.engine.on_bad_packet = Action::Reject; }},
+      {"check.web.kind", "unknown kind of check `htpp`", "did you mean `http`?",
+       [](Config& c) { c.checks[0].kind = "htpp"; }},
+      {"check.web.timeout", "longer than the interval", "before the next",
+       [](Config& c) { c.checks[0].timeout = std::chrono::seconds(3); }},
+      {"check.web.status.[1]", "`600` is no status", "",
+       [](Config& c) {
+         c.checks[0].kind = "http";
+         c.checks[0].options["status"] = std::vector<std::string>{"200", "600"};
+       }},
+      {"check.web", "defined twice", "", [](Config& c) { c.checks.push_back(c.checks[0]); }},
+      {"check.Web", "not a name for a check", "a-z", [](Config& c) { c.checks[0].name = "Web"; }},
       {"group.web.hash", "hashes nothing", "maglev",
        [](Config& c) { c.groups[0].hash = kWholeTuple; }},
       {"group.web.hash", "nothing to hash", "one part",
