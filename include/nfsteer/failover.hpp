@@ -119,9 +119,12 @@ enum class FailoverReason : std::uint8_t {
   EjectionLimit,  // not ejected: too many are already
   Panic,          // a group ignores health
   PanicOver,
-  Tier,  // flows go to other tiers than before
+  Tier,             // flows go to other tiers than before
+  ProberSuspected,  // so many checks fail at once that none is believed
+  ProberTrusted,    // they are believed again
+  ChecksSkipped,    // this machine cannot ask
 };
-inline constexpr std::size_t kFailoverReasons = 9;
+inline constexpr std::size_t kFailoverReasons = 12;
 // "check-failed" and so on: the words of status, log and metrics.
 const char* name(FailoverReason reason) noexcept;
 
@@ -181,6 +184,8 @@ class FailoverBoard {
   // The pools whose plan is another than at the last call.
   std::set<std::size_t> take_changed() { return std::exchange(changed_, {}); }
   ServerHealth health(std::uint64_t identity) const;
+  // What others have to tell.
+  void tell(FailoverReason reason, const std::string& subject, std::string text);
   // Of the reason, since the start.
   std::uint64_t count(FailoverReason reason) const noexcept {
     return counts_[static_cast<std::size_t>(reason)];
@@ -203,7 +208,6 @@ class FailoverBoard {
   std::optional<FailoverReason> why_not_eject(const Pool& pool, std::uint64_t identity) const;
   void plan_pool(std::size_t index);
   void tell_plan(const Pool& pool, const TierPlan& before, const TierPlan& after);
-  void tell(FailoverReason reason, const std::string& subject, std::string text);
 
   std::vector<Pool> pools_;
   std::vector<TierPlan> plans_;                                   // by pool

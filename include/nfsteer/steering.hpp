@@ -274,6 +274,7 @@ struct Prepared {
   std::unique_ptr<Snapshot> snapshot;  // without groups
   std::vector<GroupConfig> groups;
   std::vector<ScheduleConfig> schedules;
+  std::vector<CheckConfig> checks;
 };
 // Any thread. REQUIRES: validate(config) is empty
 Prepared prepare(const Config& config);
@@ -329,6 +330,8 @@ class Steering {
   // Returns when to call it again at the latest: Instant::max() for never. To be called
   // as soon as a FlowLedger says that a server is barred, too.
   Instant advance(Instant now);
+  // What else there is to tell: it is among take_events().
+  void tell(FailoverReason reason, const std::string& subject, std::string text);
   // What people set from now on. A server that is up again also gets its group's flows
   // back, where `fail_back` is off.
   void set_overrides(Overrides overrides, Instant now);
@@ -347,6 +350,9 @@ class Steering {
 
   const Snapshot& snapshot() const noexcept { return *worlds_.latest().snapshot; }
   const World& world() const noexcept { return worlds_.latest(); }
+  // As they were configured.
+  const std::vector<GroupConfig>& groups() const noexcept { return groups_; }
+  const std::vector<CheckConfig>& checks() const noexcept { return checks_; }
   // Which ids servers have, and had before, as of the last apply().
   const KnownIds& known_ids() const noexcept { return known_; }
   // What the balancers know of servers, and what is counted of them: for a
@@ -399,6 +405,7 @@ class Steering {
   std::unique_ptr<Fleet> fleet_;
   std::vector<GroupConfig> groups_;  // of the configuration in force
   std::vector<ScheduleConfig> schedules_;
+  std::vector<CheckConfig> checks_;
   Time now_ = Time::min();
   Instant instant_;
 };

@@ -17,6 +17,8 @@ namespace {
 
 // How often the control thread looks after what comes with time.
 constexpr std::chrono::milliseconds kTick{100};
+// What checks say is kept on the disk no more often.
+constexpr std::chrono::seconds kSaveInterval{1};
 
 // How many flows there are already, by the id that they carry.
 using FlowCounts = std::map<ServerId, std::uint64_t>;
@@ -58,6 +60,8 @@ Engine::Engine(std::unique_ptr<Config> config, Seat& seat)
           [this] { server_->post([this] { look_after_failures(); }); }),
       interface_monitor_(watch_interfaces()),
       guard_(seat.shared->installed),
+      checks_(steering_, seat.engine.mark.pass(),
+              [this] { server_->post([this] { look_after_checks(); }); }),
       reloader_([this](std::function<void()> act) { server_->post(std::move(act)); }) {
   if (const auto taken = take_first(std::move(config)); !taken) wrong_ = taken.error().message;
   read_interfaces();
@@ -94,6 +98,7 @@ Result<void> Engine::start() {
   for (const auto& worker : workers_) worker->start(seat_.distrust_abandoned ? give_up : again);
   auto installed = guard_.install(steering_.world());
   feed_.start();
+  follow_checks();
   state_ = installed ? "steering" : "not steering: " + installed.error().message;
   return installed;
 }
@@ -106,6 +111,7 @@ void Engine::stop() {
   orders_.stop = true;
   for (const auto& worker : workers_) worker->join();
   feed_.stop();
+  checks_.stop();
   save();
 }
 
@@ -159,11 +165,13 @@ void Engine::take_over_state() {
   } else {
     state = state_file_.load();
   }
-  if (state)
+  if (state) {
     steering_.set_overrides(state->overrides, Clock::now());
-  else
+    checks_.remember(std::move(state->checks));
+  } else {
     log::warning("what was set in earlier runs is not known, and left alone: {}",
                  state.error().message);
+  }
 }
 
 void Engine::wait_until_drained() const {
@@ -182,13 +190,35 @@ void Engine::wait_until_drained() const {
 
 void Engine::tick() {
   seat_.shared->control.beat();
-  look_after_failures();
+  look_after_checks();
   guard_.follow(steering_.world());
   guard_.tick();
   event_log_.tick(Clock::now());
   end_drains();
   go_back_if_due();
   tidy();
+}
+
+void Engine::look_after_checks() {
+  const Clock::time_point now = Clock::now();
+  is_saved_ &= !checks_.look(now);
+  look_after_failures();
+  tell_if_ready();
+  if (!is_saved_ && now - saved_ >= kSaveInterval) save();
+}
+
+void Engine::follow_checks() {
+  if (const auto followed = checks_.follow(Clock::now()); !followed)
+    log::error("servers are not checked: {}", followed.error().message);
+}
+
+void Engine::when_ready(std::function<void()> ready) {
+  ready_ = std::move(ready);
+  tell_if_ready();
+}
+
+void Engine::tell_if_ready() {
+  if (ready_ && checks_.have_answered(Clock::now())) std::exchange(ready_, nullptr)();
 }
 
 void Engine::look_after_failures() {
@@ -279,7 +309,7 @@ int run_engine(std::unique_ptr<Config> config, Seat& seat, Fd ready) {
     }
     log::error("the ruleset stays as the last engine left it: {}", started.error().message);
   }
-  tell(ready, "ready");
+  engine.when_ready([&ready] { tell(ready, "ready"); });
   unblock_signals();
   server.run();
   engine.stop();

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "checks.hpp"
 #include "control.hpp"
 #include "control_server.hpp"
 #include "drains.hpp"
@@ -36,6 +38,8 @@ class Engine final : public Control {
   void attach(ControlServer& server, MetricsServer& metrics);
   // Begins to answer packets, then makes the kernel queue them.
   Result<void> start();
+  // `ready` is called once, when the checks have said how the servers are.
+  void when_ready(std::function<void()> ready);
   // New flows take the kernel's fallback; packets that wait are still answered.
   void stop();
 
@@ -69,6 +73,9 @@ class Engine final : public Control {
   // What comes with time.
   void tick();
   void look_after_failures();
+  void follow_checks();
+  void look_after_checks();
+  void tell_if_ready();
   void end_drains();
   void cut_flows(const Server& server, const char* why);
   void read_interfaces();
@@ -109,6 +116,8 @@ class Engine final : public Control {
   Orders orders_;
   Workers workers_;
   RulesetGuard guard_;
+  Checks checks_;
+  std::function<void()> ready_;  // empty: it was called
   MetricsServer* metrics_ = nullptr;
   Reloader reloader_;
   EventLog event_log_;
@@ -119,6 +128,8 @@ class Engine final : public Control {
   std::string state_ = "starting";
   const Clock::time_point started_ = Clock::now();
   Clock::time_point reloaded_;  // last
+  Clock::time_point saved_;     // last
+  bool is_saved_ = true;        // what the checks say
   bool is_tidy_ = true;         // the kernel's table has no servers of before
   std::uint64_t reloads_ = 0, reloads_failed_ = 0;
 };

@@ -113,6 +113,7 @@ void Engine::settle_in(const KnownIds& known) {
   server_names_.set(steering_, known);
   listen_for_scrapes();
   read_clock();
+  follow_checks();
   look_after_failures();
   feed_.reconcile_soon();
 }
@@ -246,8 +247,11 @@ Result<Setting> Engine::set_algorithm(const std::string& group, const std::strin
 
 // What is wrong where it is not kept for the next run; the next engine has it anyway.
 std::string Engine::save() {
+  saved_ = Clock::now();
+  is_saved_ = true;
   EngineState state;
   state.overrides = steering_.overrides();
+  state.checks = checks_.last();
   const std::string text = to_text(state);
   if (const auto staged = seat_.notes.stage({text, {}}))
     seat_.notes.commit();

@@ -15,6 +15,7 @@ Status Engine::status() {
   status.queues = describe_queues(workers_);
   subtract(status.queues, baseline_);
   status.counted = steering_.statistics(seconds());
+  checks_.describe(status.counted);
   status.starts = seat_.starts;
   status.pid = ::getpid();
   status.uptime_s = std::chrono::duration<double>(Clock::now() - started_).count();

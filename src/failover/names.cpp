@@ -36,6 +36,12 @@ const char* name(FailoverReason reason) noexcept {
       return "panic-over";
     case FailoverReason::Tier:
       return "tier";
+    case FailoverReason::ProberSuspected:
+      return "prober-suspected";
+    case FailoverReason::ProberTrusted:
+      return "prober-trusted";
+    case FailoverReason::ChecksSkipped:
+      return "checks-skipped";
   }
   return "";
 }

@@ -45,6 +45,10 @@ Error unknown(const char* what, std::string_view name, const Known& known, bool 
 
 }  // namespace
 
+std::string element(std::size_t index) {
+  return format("[{}]", index);
+}
+
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& known) {
   constexpr std::size_t kListMax = 20;
   if (const auto meant = nearest(word, known)) return format("did you mean `{}`?", *meant);

@@ -39,6 +39,8 @@ class Names {
   std::unordered_map<std::string, CountryIds> countries_;          // of the names so far
 };
 
+// The index-th of a list in a path: "[2]".
+std::string element(std::size_t index);
 // "did you mean `x`?", or all there are where they are few; or nothing.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& known);
 

@@ -18,10 +18,6 @@ using Path = std::vector<std::string>;
 // More suggestions than a person reads are not worth the search.
 constexpr std::size_t kSuggestionsMax = 50;
 
-std::string element(std::size_t index) {
-  return format("[{}]", index);
-}
-
 // The indexes of routes that say what an earlier one of the table says. O(n).
 std::vector<std::size_t> repeated(const std::vector<RouteConfig>& routes) {
   const auto key_of = [](const RouteConfig& route) {
@@ -120,7 +116,7 @@ class Validator {
   }
 
   void check_checks() {
-    auto problems = validate_checks(config_.checks);
+    auto problems = validate_checks(config_.checks, config_.groups);
     std::move(problems.begin(), problems.end(), std::back_inserter(problems_));
   }
 

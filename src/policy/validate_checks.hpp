@@ -7,6 +7,8 @@
 
 namespace nfsteer {
 
-std::vector<Problem> validate_checks(const std::vector<CheckConfig>& checks);
+// Also of the groups, in what they say of checks.
+std::vector<Problem> validate_checks(const std::vector<CheckConfig>& checks,
+                                     const std::vector<GroupConfig>& groups);
 
 }  // namespace nfsteer

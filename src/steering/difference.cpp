@@ -228,6 +228,10 @@ Difference Steering::difference(const Prepared& prepared) const {
              [&](const ScheduleConfig& a, const ScheduleConfig& b) {
                if (!(a == b)) found.add(format("~ schedule.{}", b.name));
              });
+  found.pair("check.", checks_, prepared.checks, &CheckConfig::name,
+             [&](const CheckConfig& a, const CheckConfig& b) {
+               if (!(a == b)) found.add(format("~ check.{}", b.name));
+             });
   found.pair("table.", old.snapshot.tables, present.snapshot.tables, &Table::name,
              [&](const Table& a, const Table& b) {
                const std::string path = format("table.{}.", b.name());

@@ -68,7 +68,7 @@ void Steering::know(const KnownIds& known) {
 }
 
 Prepared prepare(const Config& config) {
-  return {compile_rules(config), config.groups, config.schedules};
+  return {compile_rules(config), config.groups, config.schedules, config.checks};
 }
 
 std::vector<Problem> Steering::apply(const Config& config, const KnownIds& known) {
@@ -98,6 +98,7 @@ Result<void> Steering::apply(Prepared prepared, const KnownIds& known, const Com
       earlier_[id] = records_.read(id);
   groups_ = std::move(prepared.groups);
   schedules_ = std::move(prepared.schedules);
+  checks_ = std::move(prepared.checks);
   publish(std::move(next));
   retired_.push_back(replaced);
   *carried_ = carried_->renamed(*replaced.snapshot, snapshot());
@@ -185,6 +186,10 @@ void Steering::set_overrides(Overrides overrides, Instant now) {
 
 const Overrides& Steering::overrides() const noexcept {
   return fleet_->overrides();
+}
+
+void Steering::tell(FailoverReason reason, const std::string& subject, std::string text) {
+  fleet_->board().tell(reason, subject, std::move(text));
 }
 
 std::vector<FailoverEvent> Steering::take_events() {

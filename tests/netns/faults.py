@@ -14,6 +14,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from engine import bench, gone
@@ -166,6 +167,10 @@ class Scene:
         self.engine = self._steer(rules_of(*arguments, **options))
         return self.engine
 
+    def resteer(self, *arguments, **options):
+        """The same engine, started again with other rules."""
+        return self.engine.restart(rules_of(*arguments, **options))
+
     def load(self, seconds, rate=None, **options):
         return Load(self.lab, rate or self.scale.rate, seconds, **options)
 
@@ -246,6 +251,147 @@ def killed_immediate(scene, made):
     made.add("failed", len(failed(outcomes)), len(failed(outcomes)) <= 2)
     after = [each for each in outcomes if each.start > killed + 1]
     made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
+    check_account(engine, made)
+
+
+def probed(every_ms=200, fall=3, more=""):
+    return {"group": 'check = "web"\nfailover = "probe"', "more": f"""
+[check.web]
+interval = "{every_ms}ms"
+interval_down = "{every_ms}ms"
+timeout = "{every_ms}ms"
+fall = {fall}
+{more}"""}
+
+
+@fault("server killed (RST), probe of 200 ms × 3",
+       "no failed client after 1 s; shares of the others within 5 % of weights")
+def killed_probe(scene, made):
+    engine = scene.steer(**probed())
+    load = scene.load(8)
+    load.wait(3)
+    killed = scene.kill_server("web2")
+    outcomes = load.outcomes()
+    made.add("connections", len(outcomes))
+    made.add("failed before it was seen", len(failed(outcomes)))
+    late = failed(outcomes, killed + 1)
+    made.add("failed after 1 s", len(late), not late)
+    after = [each for each in outcomes if each.start > killed + 1]
+    made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
+    check_account(engine, made)
+
+
+@fault("server silent (packets dropped), probe of 200 ms × 3",
+       "noticed within time-out × fall + 20 %; no failed client after that")
+def silent(scene, made):
+    engine = scene.steer(**probed())
+    load = scene.load(8, timeout_ms=2000)
+    load.wait(3)
+    since = scene.silence("web2")
+    wait_until(lambda: engine.server("web2")["health"] == "down")
+    took = time.monotonic() - since
+    # From one interval before the first probe that fails, as probes begin at any time.
+    limit = 0.2 * 3 * 1.2 + 0.2
+    outcomes = load.outcomes()
+    made.add("connections", len(outcomes))
+    made.add("noticed within", milliseconds(took), took <= limit)
+    made.add("failed before it was noticed", len(failed(outcomes)))
+    late = failed(outcomes, since + took)
+    made.add("failed after that", len(late), not late)
+    check_account(engine, made)
+
+
+@fault("a server that flaps every 0.3 s",
+       "states obey rise and fall; at most 10 transactions and one line of its log a second")
+def flapping(scene, made):
+    engine = scene.steer(**probed(every_ms=50, fall=2))
+    seconds = scene.scale.flap_s
+    load = scene.load(seconds + 1, timeout_ms=1000)
+    began, flaps = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        scene.silence("web2")
+        time.sleep(0.3)
+        scene.heal("web2")
+        time.sleep(0.3)
+        flaps += 1
+    took = time.monotonic() - began
+    outcomes = load.outcomes()
+    status = engine.status()
+    updates = status["engine"]["fallback_updates"]
+    lines = [line for line in engine.log.splitlines() if "web/web2" in line]
+    changes = status["failover"].get("check-failed", 0)
+    made.add("flaps", f"{flaps} in {took:.1f} s")
+    made.add("times down", changes, 0 < changes <= flaps + 1)
+    made.add("transactions a second", f"{updates / took:.1f}", updates <= 10 * took)
+    made.add("lines of its log", len(lines), len(lines) <= took + 2)
+    made.add("connections, failed", f"{len(outcomes)}, {len(failed(outcomes))}")
+    check_account(engine, made)
+
+
+# Headers without end, or one byte a second.
+TARPIT = """
+import socketserver, sys, time
+name, port = sys.argv[1:]
+class Tarpit(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"HTTP/1.1 200 OK\\r\\n")
+        while True:
+            self.request.sendall(b"x-more: of the same\\r\\n" if name == "endless" else b"x")
+            if name == "slow": time.sleep(1)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+Server(("", int(port)), Tarpit).serve_forever()
+"""
+
+BOMB = """
+[check.bomb]
+kind = "exec"
+command = ["/bin/sh", "-c", "b() { b | b & }; b"]
+interval = "500ms"
+timeout = "200ms"
+
+[group.bombed]
+check = "bomb"
+servers = [{ name = "a", address = "10.2.0.1", port = 9 }]
+"""
+
+
+@fault("tarpits and a fork bomb as checks",
+       "their time-outs hold; memory bounded; delay of decisions unchanged")
+def hostile_checks(scene, made):
+    tarpits = {"endless": 7101, "slow": 7102}
+    for name, port in tarpits.items():
+        scene.lab.servers["web1"].start(sys.executable, "-c", TARPIT, name, port,
+                                        stderr=subprocess.DEVNULL)
+    checks = "".join(f"""
+[check.{name}]
+kind = "http"
+port = {port}
+interval = "200ms"
+timeout = "200ms"
+
+[group.{name}]
+check = "{name}"
+servers = [{{ name = "a", address = "10.2.0.1", port = 80 }}]
+""" for name, port in tarpits.items())
+
+    def p99(engine):
+        outcomes = scene.load(4).outcomes()
+        assert not failed(outcomes)
+        return percentile([each.took for each in outcomes], 99)
+
+    engine = scene.steer()
+    calm = p99(engine)
+    engine = scene.resteer(more=checks + BOMB)
+    wait_until(lambda: all(engine.server("a", group)["health"] == "down"
+                           for group in ("endless", "slow", "bombed")), 60)
+    before = rss_kib(engine.pid)
+    busy = p99(engine)
+    after = rss_kib(engine.pid)
+    made.add("reasons", "; ".join(engine.server("a", group)["check"]["reason"]
+                                  for group in ("endless", "slow", "bombed")))
+    made.add("p99 of a connection without, with", f"{milliseconds(calm)}, {milliseconds(busy)}")
+    made.add("memory before, after", f"{before} KiB, {after} KiB", after <= before * 1.1 + 2048)
     check_account(engine, made)
 
 

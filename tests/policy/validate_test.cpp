@@ -52,6 +52,19 @@ TEST_CASE("validate: each mistake, its place and its remedy") {
        }},
       {"engine.on_bad_packet", "accepted or dropped", "",
        [](Config& c) { c.engine.on_bad_packet = Action::Reject; }},
+      {"group.web.check", "check `wbe` does not exist", "did you mean `web`?",
+       [](Config& c) { c.groups[0].check = "wbe"; }},
+      {"group.web.check", "check `web` does not exist", "add a section [check.web]",
+       [](Config& c) {
+         c.checks.clear();
+         c.groups[0].check = "web";
+       }},
+      {"group.web.servers.[1]", "server `web2` has no port that check `web` could ask",
+       "add `port = N` to the server or to [check.web]",
+       [](Config& c) {
+         c.groups[0].check = "web";
+         c.groups[0].servers[1].port.reset();
+       }},
       {"check.web.kind", "unknown kind of check `htpp`", "did you mean `http`?",
        [](Config& c) { c.checks[0].kind = "htpp"; }},
       {"check.web.timeout", "longer than the interval", "before the next",

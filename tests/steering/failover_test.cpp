@@ -34,6 +34,7 @@ class Site {
  public:
   explicit Site(const GroupConfig& group) {
     config_.groups = {group};
+    config_.checks.emplace_back().name = "any";
     PolicyConfig& all = config_.policies.emplace_back();
     all.name = "all";
     all.target = ToGroup{group.name};
