@@ -346,7 +346,8 @@ Server(("", int(port)), Tarpit).serve_forever()
 BOMB = """
 [check.bomb]
 kind = "exec"
-command = ["/bin/sh", "-c", "b() { b | b & }; b"]
+command = ["/usr/bin/perl", "-e", "fork while 1"]
+user = "games"
 interval = "500ms"
 timeout = "200ms"
 
