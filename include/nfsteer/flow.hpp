@@ -102,6 +102,13 @@ const char* name(ParseError error) noexcept;
 // when the flow was read. Does not allocate.
 std::optional<ParseError> parse_packet(std::span<const std::byte> packet, Flow& flow) noexcept;
 
+// The flags of a TCP segment: bits of tcp_flag, and others (RFC 9293, 3.1). nullopt
+// where the packet is none, or was not copied so far. Does not allocate.
+std::optional<std::uint8_t> tcp_flags(std::span<const std::byte> packet) noexcept;
+namespace tcp_flag {
+inline constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
+}
+
 // A hash of the five-tuple; equal on every machine for equal seeds.
 std::uint64_t hash(const FiveTuple& tuple, std::uint64_t seed = 0) noexcept;
 

@@ -44,7 +44,8 @@ std::optional<ParseError> parse_transport(Bytes transport, Flow& flow) noexcept 
   }
 }
 
-std::optional<ParseError> parse_v4(Bytes packet, Flow& flow) noexcept {
+// Each fills addresses and protocol; `transport` is what follows.
+std::optional<ParseError> parse_v4(Bytes packet, Flow& flow, Bytes& transport) noexcept {
   constexpr std::size_t kHeaderMin = 20;
   if (packet.size() < kHeaderMin) return ParseError::TruncatedIp;
   const std::size_t header = std::size_t{u8(packet, 0)} % 16 * 4;
@@ -56,7 +57,8 @@ std::optional<ParseError> parse_v4(Bytes packet, Flow& flow) noexcept {
   flow.tuple.protocol = u8(packet, 9);
   constexpr std::uint16_t kFragmentOffset = 0x1fff;
   if ((u16(packet, 6) & kFragmentOffset) != 0) return ParseError::Fragment;
-  return parse_transport(packet.subspan(header), flow);
+  transport = packet.subspan(header);
+  return std::nullopt;
 }
 
 // Extension headers that stand between IPv6 and the transport (RFC 8200
@@ -89,7 +91,7 @@ std::size_t extension_length(std::uint8_t header, Bytes rest) noexcept {
   return (std::size_t{u8(rest, 1)} + 1) * 8;
 }
 
-std::optional<ParseError> parse_v6(Bytes packet, Flow& flow) noexcept {
+std::optional<ParseError> parse_v6(Bytes packet, Flow& flow, Bytes& transport) noexcept {
   constexpr std::size_t kHeader = 40;
   constexpr int kExtensionsMax = 16;
   if (packet.size() < kHeader) return ParseError::TruncatedIp;
@@ -111,7 +113,20 @@ std::optional<ParseError> parse_v6(Bytes packet, Flow& flow) noexcept {
     rest = rest.subspan(length);
   }
   flow.tuple.protocol = next;
-  return parse_transport(rest, flow);
+  transport = rest;
+  return std::nullopt;
+}
+
+std::optional<ParseError> parse_network(Bytes packet, Flow& flow, Bytes& transport) noexcept {
+  if (packet.empty()) return ParseError::Empty;
+  switch (u8(packet, 0) >> 4) {
+    case 4:
+      return parse_v4(packet, flow, transport);
+    case 6:
+      return parse_v6(packet, flow, transport);
+    default:
+      return ParseError::Version;
+  }
 }
 
 }  // namespace
@@ -121,15 +136,19 @@ std::optional<ParseError> parse_packet(std::span<const std::byte> packet, Flow& 
   flow.has_ports = false;
   flow.icmp_type.reset();
   flow.bytes = static_cast<std::uint32_t>(packet.size());
-  if (packet.empty()) return ParseError::Empty;
-  switch (u8(packet, 0) >> 4) {
-    case 4:
-      return parse_v4(packet, flow);
-    case 6:
-      return parse_v6(packet, flow);
-    default:
-      return ParseError::Version;
-  }
+  Bytes transport;
+  if (const auto error = parse_network(packet, flow, transport)) return error;
+  return parse_transport(transport, flow);
+}
+
+std::optional<std::uint8_t> tcp_flags(std::span<const std::byte> packet) noexcept {
+  constexpr std::size_t kFlags = 13;
+  Flow flow;
+  Bytes transport;
+  if (parse_network(packet, flow, transport) || flow.tuple.protocol != protocol::kTcp ||
+      transport.size() <= kFlags)
+    return std::nullopt;
+  return u8(transport, kFlags);
 }
 
 const char* name(ParseError error) noexcept {

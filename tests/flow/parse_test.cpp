@@ -135,6 +135,33 @@ TEST_CASE("packets that cannot be read: the reason") {
   }
 }
 
+TEST_CASE("the flags of TCP") {
+  Packet syn = ports(1, 2);
+  syn[13] = std::byte{0xc2};
+  const auto cut = [](Packet packet, std::size_t length) {
+    packet.resize(length);
+    return packet;
+  };
+  const struct {
+    const char* what;
+    Packet packet;
+    std::optional<std::uint8_t> want;
+  } kCases[] = {
+      {"of 4", ipv4(6, syn), 0xc2},
+      {"behind options", ipv4(6, syn, 40), 0xc2},
+      {"of 6, behind headers", ipv6(0, extension(60, extension(6, syn), 2)), 0xc2},
+      {"the last byte that was copied", cut(ipv4(6, syn), 34), 0xc2},
+      {"not copied", cut(ipv4(6, syn), 33), std::nullopt},
+      {"udp", ipv4(17, syn), std::nullopt},
+      {"a later fragment", ipv4(6, syn, 0, 1), std::nullopt},
+      {"nothing", {}, std::nullopt},
+  };
+  for (const auto& row : kCases) {
+    CAPTURE(row.what);
+    CHECK(tcp_flags(row.packet) == row.want);
+  }
+}
+
 TEST_CASE("every cut and every damaged byte of a packet is survived") {
   const Packet whole[] = {
       ipv4(6, ports(1, 2), 8), ipv4(1, icmp_echo(8)),
@@ -149,6 +176,7 @@ TEST_CASE("every cut and every damaged byte of a packet is survived") {
         if (i > 0 && length > 0) copy[random() % length] = static_cast<std::byte>(random());
         Flow flow;
         parse_packet({copy.get(), length}, flow);
+        tcp_flags({copy.get(), length});
         CHECK(flow.bytes == length);
       }
     }
