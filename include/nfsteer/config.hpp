@@ -35,17 +35,24 @@ std::string render(const std::vector<Diagnostic>& mistakes);
 // "300s", "2m": a number with one of the units ms, s, m, h and d.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
+// What becomes of the flows that a rules file has expectations of ([[expect]]).
+enum class Expectations {
+  Prove,  // they are decided; what is not as expected is a mistake
+  Read,   // they may be wrong: for who asks why
+};
+
 using LoadResult = std::variant<Config, std::vector<Diagnostic>>;
 
 // Reads and checks a rules file with the files that it names: the Config, or all
 // mistakes in the order of the file, then those of the files that it names,
 // kDiagnosticsMax at most and then one that counts the others. "-" is standard
 // input. Needs no privilege.
-LoadResult load_config(const std::string& path);
+LoadResult load_config(const std::string& path, Expectations expectations = Expectations::Prove);
 
 // The same of a text. `file` is the name that the messages give; the names of
 // other files are meant from the folder that it is in.
-LoadResult parse_config(std::string_view text, const std::string& file);
+LoadResult parse_config(std::string_view text, const std::string& file,
+                        Expectations expectations = Expectations::Prove);
 
 // The files that a configuration was read from, by the paths under which they were
 // opened: it can be read again from them, whatever has become of the files.
@@ -55,7 +62,8 @@ struct Sources {
 };
 // As load_config(); `sources` gets what was read, also where there are mistakes.
 LoadResult load_config(const std::string& path, Sources& sources);
-// The same configuration again.
+// The same configuration again. It is not proved again: that its expectations held once
+// is enough, and they may speak of another time of the day.
 LoadResult load_config(const Sources& sources);
 
 inline constexpr std::size_t kDiagnosticsMax = 20;

@@ -33,7 +33,7 @@ Exit ask_engine(const Options& options) {
 }
 
 Exit explain_by_file(const Options& options, const Flow& flow, Time at) {
-  const auto config = load_or_complain(options.file);
+  const auto config = load_or_complain(options.file, Expectations::Read);
   if (!config) return Exit::ConfigInvalid;
   GroupStates states;
   const auto snapshot = compile(*config, states);

@@ -17,8 +17,8 @@ std::optional<Config> take_or_complain(LoadResult loaded) {
 
 }  // namespace
 
-std::optional<Config> load_or_complain(const std::string& path) {
-  return take_or_complain(load_config(path));
+std::optional<Config> load_or_complain(const std::string& path, Expectations expectations) {
+  return take_or_complain(load_config(path, expectations));
 }
 
 std::optional<Config> load_or_complain(const std::string& path, Sources& sources) {

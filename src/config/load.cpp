@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
 #include "diagnostic.hpp"
+#include "expect.hpp"
 #include "files.hpp"
 #include "nfsteer/base/file.hpp"
 #include "nfsteer/base/result.hpp"
@@ -50,7 +52,8 @@ std::string folder_of(const std::string& file) {
   return std::filesystem::path(file).parent_path().string();
 }
 
-LoadResult parse(std::string_view text, const std::string& file, Files& files) {
+LoadResult parse(std::string_view text, const std::string& file, Files& files,
+                 Expectations expectations) {
   if (const auto size = check_size(text.size(), kRulesFileBytesMax); !size)
     return std::vector{whole_file(file, size.error().message)};
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -61,44 +64,46 @@ LoadResult parse(std::string_view text, const std::string& file, Files& files) {
   Report report(complete, folder_of(file), files);
   if (!syntax.root) return to_diagnostics(std::move(mistakes), text, file, report);
 
-  Config config = read_config(*syntax.root, report);
+  auto [config, expected] = read_rules_file(*syntax.root, report);
   mistakes.insert(mistakes.end(), report.mistakes().begin(), report.mistakes().end());
   if (complete && !report.is_full()) {
     const auto problems = locate(validate(config), *syntax.root, report);
     mistakes.insert(mistakes.end(), problems.begin(), problems.end());
   }
+  if (mistakes.empty() && expectations == Expectations::Prove)
+    mistakes = prove(expected, config, std::chrono::system_clock::now());
   if (!mistakes.empty()) return to_diagnostics(std::move(mistakes), text, file, report);
-  return config;
+  return std::move(config);
 }
 
-LoadResult load(const std::string& path, Files& files) {
+LoadResult load(const std::string& path, Files& files, Expectations expectations) {
   const std::string name = path == "-" ? "stdin" : path;
   const Result<std::string> text = files.read_rules(path);
   if (!text) return std::vector{whole_file(name, text.error().message)};
-  return parse(*text, name, files);
+  return parse(*text, name, files, expectations);
 }
 
 }  // namespace
 
-LoadResult load_config(const std::string& path) {
+LoadResult load_config(const std::string& path, Expectations expectations) {
   Files files(nullptr);
-  return load(path, files);
+  return load(path, files, expectations);
 }
 
 LoadResult load_config(const std::string& path, Sources& sources) {
   sources.path = path;
   Files files(&sources);
-  return load(path, files);
+  return load(path, files, Expectations::Prove);
 }
 
 LoadResult load_config(const Sources& sources) {
   Files files(sources);
-  return load(sources.path, files);
+  return load(sources.path, files, Expectations::Read);
 }
 
-LoadResult parse_config(std::string_view text, const std::string& file) {
+LoadResult parse_config(std::string_view text, const std::string& file, Expectations expectations) {
   Files files(nullptr);
-  return parse(text, file, files);
+  return parse(text, file, files, expectations);
 }
 
 }  // namespace nfsteer

@@ -4,9 +4,10 @@
 
 namespace nfsteer {
 
-Config read_config(const Node& root, Report& report) {
+RulesFile read_rules_file(const Node& root, Report& report) {
   TableReader in(root, "", report);
-  Config config;
+  RulesFile made;
+  Config& config = made.config;
   const Node* engine = in.find("engine");
   config.engine = engine ? read_engine(*engine, report) : default_engine();
   if (const Node* metrics = in.find("metrics"))
@@ -24,8 +25,10 @@ Config read_config(const Node& root, Report& report) {
   }
   if (const Node* table = in.find("table")) config.tables = read_tables(*table, report);
   if (const Node* policy = in.find("policy")) config.policies = read_policies(*policy, report);
+  if (const Node* expect = in.find("expect"))
+    made.expectations = read_expectations(*expect, report);
   in.finish();
-  return config;
+  return made;
 }
 
 }  // namespace nfsteer

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "expect.hpp"
 #include "nfsteer/policy.hpp"
 #include "node.hpp"
 #include "reader.hpp"
@@ -34,8 +35,12 @@ GeoipSection read_geoip(const Node& node, Report& report);
 std::vector<TableConfig> read_tables(const Node& node, Report& report);
 std::vector<PolicyConfig> read_policies(const Node& node, Report& report);
 
-// The Config of a whole file. What could not be read has its default, or is
-// left out where it has none.
-Config read_config(const Node& root, Report& report);
+struct RulesFile {
+  Config config;
+  std::vector<Expectation> expectations;
+};
+// A whole file. What could not be read has its default, or is left out where it has
+// none.
+RulesFile read_rules_file(const Node& root, Report& report);
 
 }  // namespace nfsteer

@@ -63,11 +63,15 @@ def test_invalid_rules_change_nothing(lab, steer):
     assert refused.returncode == 5
     assert f"{engine.rules_file}:" in refused.stderr and "did you mean `routes`?" in refused.stderr
     assert refused.stderr.endswith("1 error.\n")
+    expectation = f'\n[[expect]]\nflow = "tcp 192.0.2.7:1 {VIP4}:80"\naction = "drop"\n'
+    refused = reload(engine, before + expectation, check=False)
+    assert refused.returncode == 5
+    assert "expected action `drop`, but it is `steer`" in refused.stderr
     engine.rules_file.unlink()
     refused = reload(engine, check=False)
     assert refused.returncode == 5 and "No such file or directory" in refused.stderr
     status = engine.status()["engine"]
-    assert (status["generation"], status["reloads"], status["reloads_failed"]) == (1, 0, 2)
+    assert (status["generation"], status["reloads"], status["reloads_failed"]) == (1, 0, 3)
     assert lab.router.run("nft", "-j", "list", "table", "inet", "nfsteer").stdout == ruleset
     assert len(udp_flows(lab.client, VIP4, 80, 30)) == 30
 
