@@ -50,6 +50,9 @@ Result<Flow> parse_flow(const FlowQuestion& question);
 // The time that is asked about.
 Result<Time> parse_time(const FlowQuestion& question, Time now);
 
+// The flow as a person reads it: "tcp 192.0.2.7:40000 -> 10.9.9.9:80, iif eth0".
+std::string flow_text(const Flow& flow);
+
 // ---- the answer ---------------------------------------------------------------
 
 // One thing that was looked at. What the texts are:

@@ -19,20 +19,6 @@ const char* family_name(const Flow& flow) noexcept {
   return flow.family() == Family::V4 ? "IPv4" : "IPv6";
 }
 
-std::string flow_text(const Flow& flow) {
-  std::string text = to_string(flow.tuple);
-  const auto add = [&](const char* name, const std::string& value) {
-    text += format(", {} {}", name, value);
-  };
-  if (flow.icmp_type) add("type", format("{}", *flow.icmp_type));
-  if (flow.in_interface != kNoInterface) add("iif", interface_name(flow.in_interface));
-  if (flow.out_interface != kNoInterface) add("oif", interface_name(flow.out_interface));
-  if (flow.mark != 0) add("mark", format("{:#x}", flow.mark));
-  if (flow.uid) add("uid", format("{}", *flow.uid));
-  if (flow.gid) add("gid", format("{}", *flow.gid));
-  return text;
-}
-
 // ---- where the flow can go --------------------------------------------------------
 
 // What each place has for a flow, when one group is left out of account.
@@ -373,6 +359,20 @@ Trace::Next Trace::otherwise(const Places& places) const {
 }
 
 }  // namespace
+
+std::string flow_text(const Flow& flow) {
+  std::string text = to_string(flow.tuple);
+  const auto add = [&](const char* name, const std::string& value) {
+    text += format(", {} {}", name, value);
+  };
+  if (flow.icmp_type) add("type", format("{}", *flow.icmp_type));
+  if (flow.in_interface != kNoInterface) add("iif", interface_name(flow.in_interface));
+  if (flow.out_interface != kNoInterface) add("oif", interface_name(flow.out_interface));
+  if (flow.mark != 0) add("mark", format("{:#x}", flow.mark));
+  if (flow.uid) add("uid", format("{}", *flow.uid));
+  if (flow.gid) add("gid", format("{}", *flow.gid));
+  return text;
+}
 
 Explanation explain(const Snapshot& snapshot, const Situation& situation, const Flow& flow, Time at,
                     std::uint32_t now_s) {
