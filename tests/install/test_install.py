@@ -63,4 +63,5 @@ def test_the_program_and_its_files(prefix):
     for file in ("share/nfsteer/nfsteer.nft", "share/nfsteer/example.toml",
                  "lib/systemd/system/nfsteer.service"):
         assert (prefix / file).exists()
-    assert not (prefix / "include/nfsteer/engine.hpp").exists()
+    for module in ("netlink", "replay", "engine", "cli"):
+        assert not (prefix / f"include/nfsteer/{module}.hpp").exists()
