@@ -17,6 +17,12 @@
 
 namespace nfsteer {
 
+struct CaptureCounts;
+struct Comparison;
+struct FlowEvent;
+struct NamedDecision;
+struct ReplayReport;
+
 // ---- running ----------------------------------------------------------------
 
 inline constexpr const char* kControlSocketDefault = "/run/nfsteer/control.sock";
@@ -134,6 +140,13 @@ struct Setting {
 
 // The explanation as the JSON object that `explain --json` prints.
 std::string json_of(const Explanation& explanation);
+// What `replay --json` prints, and for one flow.
+std::string json_of(const CaptureCounts& capture, const ReplayReport& report);
+std::string json_of(const FlowEvent& event, const NamedDecision& decision);
+// What `replay --against --json` and `plan --json` print, and for one flow that moves.
+// `capture` may be null.
+std::string json_of(const Comparison& comparison, const CaptureCounts* capture);
+std::string json_of(const FlowEvent& event, const NamedDecision& from, const NamedDecision& to);
 
 // ---- asking a running engine ----------------------------------------------------
 

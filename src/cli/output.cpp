@@ -8,13 +8,24 @@
 
 namespace nfsteer {
 
-Exit print(std::string_view result) {
-  if (std::fwrite(result.data(), 1, result.size(), stdout) == result.size() &&
-      std::fflush(stdout) == 0)
-    return Exit::Ok;
+namespace {
+
+Exit not_written() {
   if (errno == EPIPE) return Exit::Ok;
   complain(format("the result cannot be written: {}", std::strerror(errno)));
   return Exit::Failed;
+}
+
+}  // namespace
+
+std::optional<Exit> print_part(std::string_view part) {
+  if (std::fwrite(part.data(), 1, part.size(), stdout) == part.size()) return std::nullopt;
+  return not_written();
+}
+
+Exit print(std::string_view result) {
+  if (const auto ended = print_part(result)) return *ended;
+  return std::fflush(stdout) == 0 ? Exit::Ok : not_written();
 }
 
 void complain(std::string_view message) {

@@ -1,6 +1,5 @@
 #include "explanation_json.hpp"
 
-#include "described_json.hpp"
 #include "nfsteer/engine.hpp"
 
 namespace nfsteer {
@@ -11,13 +10,6 @@ void each_field(S& step, auto field) {
   field("name", step.name);
   field("outcome", step.outcome);
   field("why", step.why);
-}
-
-template <Is<RouteTaken> S>
-void each_field(S& route, auto field) {
-  field("prefix", route.prefix);
-  field("metric", route.metric);
-  field("weight", route.weight);
 }
 
 template <Is<Explanation> S>

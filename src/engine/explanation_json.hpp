@@ -3,12 +3,20 @@
 // changes its meaning or goes.
 #pragma once
 
+#include "described_json.hpp"
 #include "nfsteer/explain.hpp"
 #include "protocol.hpp"
 
 namespace nfsteer {
 
 inline constexpr int kExplanationSchema = 1;
+
+template <Is<RouteTaken> S>
+void each_field(S& route, auto field) {
+  field("prefix", route.prefix);
+  field("metric", route.metric);
+  field("weight", route.weight);
+}
 
 OrderedJson explanation_to_json(const Explanation& explanation);
 

@@ -46,11 +46,11 @@ TEST_CASE("wrong usage: exit code 2, nothing on stdout, one line that says why")
       {{"chek", "x.toml", "-q"}, "there is no command `chek`: did you mean `check`?"},
       {{"xyzzy"},
        "there is no command `xyzzy`: there are run, check, ruleset, status, reload, confirm, undo, "
-       "diff, drain, undrain, maintenance, set, explain, affinity, "
+       "diff, drain, undrain, maintenance, set, explain, replay, plan, affinity, "
        "flush"},
       {{"\033[2J"},
        "there is no command `\\x1b[2J`: there are run, check, ruleset, status, reload, confirm, "
-       "undo, diff, drain, undrain, maintenance, set, explain, affinity, "
+       "undo, diff, drain, undrain, maintenance, set, explain, replay, plan, affinity, "
        "flush"},
       {{"--bogus"}, "The following argument was not expected: --bogus"},
       {{"status", "--bogus"}, "The following argument was not expected: --bogus"},
