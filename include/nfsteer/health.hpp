@@ -110,6 +110,10 @@ struct CheckProblem {
 // names on this machine.
 std::vector<CheckProblem> problems_of(const CheckConfig& check);
 
+// The user as whom the check runs programs on this machine; nullopt: it runs none.
+// REQUIRES: problems_of(check) is empty
+std::optional<std::uint32_t> program_user(const CheckConfig& check);
+
 // ---- targets ------------------------------------------------------------------
 
 // One stream of probes.

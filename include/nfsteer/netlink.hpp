@@ -190,6 +190,7 @@ struct Ruleset {
   bool bypass = true;
   bool prerouting = true;
   bool output = false;
+  std::vector<std::uint32_t> probe_users;  // whose packets are left alone at output
   std::vector<Server> servers;
   std::vector<ScopeRange> scope;
   std::vector<FallbackGroup> fallback_groups;

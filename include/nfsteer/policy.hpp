@@ -220,6 +220,7 @@ struct Snapshot {
   std::vector<Policy> policies;
   std::vector<Schedule> schedules;
   std::shared_ptr<const Countries> countries;
+  std::set<std::uint32_t> probe_users;  // whose programs ask how servers are
 
   // A rule is one table of a policy's `match`. Rules stand in the order of their policies.
   Classifier classifier;

@@ -235,4 +235,10 @@ const CheckKind k_check_exec{
     .make = make,
 };
 
+std::optional<std::uint32_t> program_user(const CheckConfig& check) {
+  if (check.kind != k_check_exec.name) return std::nullopt;
+  const auto identity = identity_for(text_option(check, "user"));
+  return identity && *identity ? (*identity)->user : ::geteuid();
+}
+
 }  // namespace nfsteer

@@ -107,6 +107,7 @@ Ruleset make_ruleset(const EngineConfig& engine) {
 
 Ruleset make_ruleset(const Snapshot& snapshot, const Situation& situation) {
   Ruleset ruleset = make_ruleset(snapshot.engine);
+  ruleset.probe_users.assign(snapshot.probe_users.begin(), snapshot.probe_users.end());
   ruleset.servers = list_servers(snapshot);
   ruleset.scope = scope(snapshot);
   FallbackPlan(snapshot).write(situation, ruleset);

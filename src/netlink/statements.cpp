@@ -287,6 +287,13 @@ Statement mark_is_in(MarkOf of, const MarkLayout& layout, const std::string& set
           }};
 }
 
+Statement user_is_in(const std::string& set) {
+  return {format("meta skuid @{}", set), [set](RuleMessage& rule) {
+            rule.add(load_meta(NFT_META_SKUID));
+            rule.add(look_up(set));
+          }};
+}
+
 Statement is_new() {
   return {"ct state new", [](RuleMessage& rule) {
             rule.add(load_ct(NFT_CT_STATE));

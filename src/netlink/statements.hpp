@@ -13,7 +13,8 @@ enum class MarkOf { Packet, Conntrack };
 Statement is_marked(MarkOf of, const MarkLayout& layout);  // any of our bits is set
 Statement is_marked_pass(MarkOf of, const MarkLayout& layout);
 Statement mark_is_in(MarkOf of, const MarkLayout& layout, const std::string& set);
-Statement is_new();  // no reply was seen yet
+Statement user_is_in(const std::string& set);  // of packets that start here
+Statement is_new();                            // no reply was seen yet
 Statement is_not_new();
 Statement is_rewritten();  // by destination NAT
 Statement came_over_loopback();

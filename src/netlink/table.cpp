@@ -99,6 +99,12 @@ Set masqueraded(const Ruleset& ruleset) {
           }};
 }
 
+Set probe_users(const Ruleset& ruleset) {
+  return {"probe_users", kUserType, {}, false, [&ruleset](const Set::Reader& read) {
+            for (const std::uint32_t user : ruleset.probe_users) read(Element(UserId{user}));
+          }};
+}
+
 std::vector<Set> all_sets(const Ruleset& ruleset) {
   std::vector<Set> sets{decided(ruleset)};
   for (const Family family : {Family::V4, Family::V6}) sets.push_back(scope(ruleset, family));
@@ -107,6 +113,7 @@ std::vector<Set> all_sets(const Ruleset& ruleset) {
     sets.push_back(addresses(ruleset, family));
   }
   sets.push_back(masqueraded(ruleset));
+  sets.push_back(probe_users(ruleset));
   for (const Family family : {Family::V4, Family::V6})
     sets.push_back(fallback_set(ruleset, family));
   return sets;
@@ -134,6 +141,11 @@ Rule let_go_if_for_many() {
   return {is_for_many(), accept()};
 }
 
+// Programs that ask how servers are, and cannot mark what they send.
+Rule let_go_if_of_a_probe() {
+  return {user_is_in("probe_users"), accept()};
+}
+
 // The packet has our bits already: it is decided, such as our own health probes.
 Rule let_go_if_marked(const Ruleset& ruleset) {
   return {is_marked(kPacket, ruleset.mark), accept()};
@@ -142,7 +154,8 @@ Rule let_go_if_marked(const Ruleset& ruleset) {
 // A chain that begins with the rules that let go, as both kinds below do.
 Chain for_new_flows(const char* name, const Place& place, const Ruleset& ruleset) {
   Chain chain{name, place, {let_go_if_decided(ruleset), let_go_if_not_new()}};
-  if (place.hook_number == NF_INET_PRE_ROUTING) chain.rules.push_back(let_go_if_local());
+  chain.rules.push_back(place.hook_number == NF_INET_PRE_ROUTING ? let_go_if_local()
+                                                                 : let_go_if_of_a_probe());
   return chain;
 }
 

@@ -36,7 +36,10 @@ struct AddressKind {
   const char* name;
   std::uint32_t number = 0;
 };
-using Value = std::variant<MarkBits, Bucket, Protocol, AddressKind, Address, Endpoint>;
+struct UserId {
+  std::uint32_t number = 0;
+};
+using Value = std::variant<MarkBits, UserId, Bucket, Protocol, AddressKind, Address, Endpoint>;
 
 // A value as the kernel has it: as it lies in a register.
 struct Bytes {
@@ -61,6 +64,7 @@ struct Type {
   Order order = Order::None;
 };
 inline constexpr Type kMarkType{"mark", 19, 4, Type::Order::Host};
+inline constexpr Type kUserType{"uid", 24, 4, Type::Order::Host};
 inline constexpr Type kBucketType{"integer", 4, 4, Type::Order::Host};
 inline constexpr Type kProtocolType{"inet_proto", 12, 1, Type::Order::Network};
 inline constexpr Type kAddressKindType{"fib_addrtype", 38, 4, Type::Order::Host};

@@ -64,6 +64,7 @@ std::string key_text(const Element& element) {
 
 Bytes to_bytes(const Value& value) {
   return std::visit(Overloaded{[](const MarkBits& mark) { return host_order(mark.value); },
+                               [](const UserId& user) { return host_order(user.number); },
                                [](const Bucket& bucket) { return network_order(bucket.number, 4); },
                                [](const Protocol& protocol) { return host_order(protocol.number); },
                                [](const AddressKind& kind) { return host_order(kind.number); },
@@ -75,6 +76,7 @@ Bytes to_bytes(const Value& value) {
 std::string to_text(const Value& value) {
   return std::visit(
       Overloaded{[](const MarkBits& mark) { return format("{:#010x}", mark.value); },
+                 [](const UserId& user) { return format("{}", user.number); },
                  [](const Bucket& bucket) { return format("{}", bucket.number); },
                  [](const Protocol& protocol) { return protocol_name(protocol.number); },
                  [](const AddressKind& kind) { return std::string(kind.name); },

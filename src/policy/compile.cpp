@@ -192,6 +192,8 @@ std::unique_ptr<Snapshot> compile_rules(const Config& config) {
   snapshot->engine = config.engine;
   snapshot->cache = config.cache;
   snapshot->countries = config.countries;
+  for (const CheckConfig& check : config.checks)
+    if (const auto user = program_user(check)) snapshot->probe_users.insert(*user);
   for (const ScheduleConfig& schedule : config.schedules)
     snapshot->schedules.emplace_back(schedule);
 

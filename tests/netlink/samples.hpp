@@ -70,6 +70,7 @@ inline netlink::Ruleset other_sample() {
 inline netlink::Ruleset both_hooks_sample() {
   netlink::Ruleset ruleset = sample();
   ruleset.output = true;
+  ruleset.probe_users = {5};
   return ruleset;
 }
 

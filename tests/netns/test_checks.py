@@ -2,7 +2,7 @@
 
 import pytest
 from clients import udp_flows
-from lab import VIP4, wait_until
+from lab import SERVER4, VIP4, wait_until
 from rules import SERVERS, rules
 from test_failover import FOUR, IS_SILENT, REFUSES, TCP, Sick, tries
 
@@ -104,6 +104,24 @@ def test_probes_are_never_steered(lab, steer):
     wait_for(engine, web1="up", web2="up", web3="up")
     wait_until(lambda: engine.server("web1")["check"]["last"] is not None)
     assert engine.total("received") == 0
+
+
+def test_probes_of_programs_are_never_steered(lab, steer):
+    """They cannot mark what they send: their user's packets are left alone."""
+    engine = steer(rules(servers=FOUR, group='check = "web"', engine='hooks = ["output"]', more="""
+        [check.web]
+        kind = "exec"
+        command = ["/usr/bin/curl", "-sS", "-m", "5", "telnet://{address}:{port}"]
+        user = "games"
+
+        [[policy]]
+        name = "all"
+        group = "web"
+        """))
+    wait_until(lambda: engine.server("web1")["check"]["last"], 20)
+    assert engine.total("received") == 0
+    lab.router.run("curl", "-sS", "-m", "1", f"telnet://{SERVER4['web1']}:8080", check=False)
+    assert engine.total("received") == 1
 
 
 def test_lazy_checks_wait_until_flows_fail(lab, steer):
