@@ -27,6 +27,7 @@
 #include "nfsteer/base/cache.hpp"
 #include "nfsteer/base/qsbr.hpp"
 #include "nfsteer/base/tally.hpp"
+#include "nfsteer/base/zeros.hpp"
 #include "nfsteer/feedback.hpp"
 #include "nfsteer/policy.hpp"
 
@@ -63,8 +64,8 @@ struct Tallies {
   struct GroupTally {
     Tally requests, failed;
   };
-  std::vector<PolicyTally> policies;
-  std::vector<std::vector<RouteTally>> routes;  // by table
+  Zeros<PolicyTally> policies;
+  std::vector<Zeros<RouteTally>> routes;  // by table
   std::vector<GroupTally> groups;
   std::vector<Tally> selected;  // by server id
 };

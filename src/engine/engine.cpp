@@ -2,6 +2,7 @@
 
 #include "metrics.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -130,6 +131,7 @@ Result<void> Engine::take_first(std::unique_ptr<Config> config) {
   const KnownIds known = known_ids(config->engine.mark, flows);
   const auto problems = steering_.apply(*config, known);
   config.reset();
+  ::malloc_trim(0);  // what the file took, and its compilation
   if (!problems.empty()) return fail(problems.front().message);
   server_names_.set(steering_, known);
   take_over(flows);

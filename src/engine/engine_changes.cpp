@@ -1,4 +1,5 @@
 // What changes the engine while it runs: reloads, and what people set.
+#include <malloc.h>
 #include <time.h>
 
 #include <chrono>
@@ -121,6 +122,7 @@ void Engine::settle_in(const KnownIds& known) {
 void Engine::tidy() {
   if (is_tidy_ || Clock::now() - reloaded_ < kTidyAfter || steering_.worlds_left() > 0) return;
   is_tidy_ = true;
+  ::malloc_trim(0);  // what the configuration before took
   if (const auto installed = guard_.install(steering_.world()); !installed)
     log::warning("the table keeps servers that left: {}", installed.error().message);
 }

@@ -46,7 +46,28 @@ bool is_before(const Route& a, const Route& b) {
   return std::tie(a.prefix, a.metric) < std::tie(b.prefix, b.metric);
 }
 
-using RouteTotals = std::vector<Totals::RouteTotal>;
+using RouteTotals = Zeros<Totals::RouteTotal>;
+
+// Where nothing was counted nothing is written: see Zeros.
+void add_to(Totals::PolicyTotal& sum, const Totals::PolicyTotal& more) {
+  if (more.packets == 0) return;
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
+  sum.last = std::max(sum.last, more.last);
+}
+
+void add_to(Totals::RouteTotal& sum, const Totals::RouteTotal& more) {
+  if (more.packets == 0) return;
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
+}
+
+template <typename Total>
+void subtract_from(Total& sum, const Total& earlier) {
+  if (earlier.packets == 0) return;
+  sum.packets -= earlier.packets;
+  sum.bytes -= earlier.bytes;
+}
 
 // Both tables are sorted: one walk along both.
 void rename_routes(std::span<const Route> old_routes, const RouteTotals& counted,
@@ -93,14 +114,13 @@ void Totals::add(const Desks& desks, std::uint64_t epoch) {
   for (const auto& desk : desks) {
     const Tallies& tallies = desk->tallies;
     for (std::size_t i = 0; i < policies.size(); ++i) {
-      policies[i].packets += tallies.policies[i].packets.read();
-      policies[i].bytes += tallies.policies[i].bytes.read();
-      policies[i].last = std::max(policies[i].last, tallies.policies[i].last.read());
+      const auto& [packets, bytes, last] = tallies.policies[i];
+      add_to(policies[i], {packets.read(), bytes.read(), last.read()});
     }
     for (std::size_t t = 0; t < routes.size(); ++t)
       for (std::size_t i = 0; i < routes[t].size(); ++i) {
-        routes[t][i].packets += tallies.routes[t][i].packets.read();
-        routes[t][i].bytes += tallies.routes[t][i].bytes.read();
+        const auto& [packets, bytes] = tallies.routes[t][i];
+        add_to(routes[t][i], {packets.read(), bytes.read()});
       }
     for (std::size_t i = 0; i < groups.size(); ++i) {
       groups[i].requests += tallies.groups[i].requests.read();
@@ -114,16 +134,9 @@ void Totals::add(const Desks& desks, std::uint64_t epoch) {
 }
 
 void Totals::add(const Totals& other) {
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    policies[i].packets += other.policies[i].packets;
-    policies[i].bytes += other.policies[i].bytes;
-    policies[i].last = std::max(policies[i].last, other.policies[i].last);
-  }
+  for (std::size_t i = 0; i < policies.size(); ++i) add_to(policies[i], other.policies[i]);
   for (std::size_t t = 0; t < routes.size(); ++t)
-    for (std::size_t i = 0; i < routes[t].size(); ++i) {
-      routes[t][i].packets += other.routes[t][i].packets;
-      routes[t][i].bytes += other.routes[t][i].bytes;
-    }
+    for (std::size_t i = 0; i < routes[t].size(); ++i) add_to(routes[t][i], other.routes[t][i]);
   for (std::size_t i = 0; i < groups.size(); ++i) {
     groups[i].requests += other.groups[i].requests;
     groups[i].failed += other.groups[i].failed;
@@ -134,15 +147,10 @@ void Totals::add(const Totals& other) {
 }
 
 void Totals::subtract(const Totals& earlier) {
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    policies[i].packets -= earlier.policies[i].packets;
-    policies[i].bytes -= earlier.policies[i].bytes;
-  }
+  for (std::size_t i = 0; i < policies.size(); ++i) subtract_from(policies[i], earlier.policies[i]);
   for (std::size_t t = 0; t < routes.size(); ++t)
-    for (std::size_t i = 0; i < routes[t].size(); ++i) {
-      routes[t][i].packets -= earlier.routes[t][i].packets;
-      routes[t][i].bytes -= earlier.routes[t][i].bytes;
-    }
+    for (std::size_t i = 0; i < routes[t].size(); ++i)
+      subtract_from(routes[t][i], earlier.routes[t][i]);
   for (std::size_t i = 0; i < groups.size(); ++i) {
     groups[i].requests -= earlier.groups[i].requests;
     groups[i].failed -= earlier.groups[i].failed;
@@ -155,7 +163,7 @@ void Totals::subtract(const Totals& earlier) {
 Totals Totals::renamed(const Snapshot& from, const Snapshot& to) const {
   Totals result(to);
   for_same_names(from.policies, to.policies,
-                 [&](std::size_t i, std::size_t k) { result.policies[k] = policies[i]; });
+                 [&](std::size_t i, std::size_t k) { add_to(result.policies[k], policies[i]); });
   for_same_names(from.groups, to.groups,
                  [&](std::size_t i, std::size_t k) { result.groups[k] = groups[i]; });
   for_same_names(from.tables, to.tables, [&](std::size_t i, std::size_t k) {

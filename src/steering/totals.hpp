@@ -21,8 +21,8 @@ struct Totals {
     std::uint64_t requests = 0, failed = 0;
   };
 
-  std::vector<PolicyTotal> policies;
-  std::vector<std::vector<RouteTotal>> routes;
+  Zeros<PolicyTotal> policies;
+  std::vector<Zeros<RouteTotal>> routes;
   std::vector<GroupTotal> groups;
   std::vector<std::uint64_t> selected;
   CacheCounts cache, route_cache;
@@ -43,7 +43,7 @@ struct Totals {
 
 // Every route of the table.
 std::vector<RouteStatistics> describe_routes(const Snapshot& snapshot, const Table& table,
-                                             const std::vector<Totals::RouteTotal>& totals);
+                                             const Zeros<Totals::RouteTotal>& totals);
 
 // The totals under the names of the snapshot. `clock_start` is when the deciders'
 // clock showed 0.
