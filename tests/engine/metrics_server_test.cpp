@@ -45,6 +45,21 @@ std::string receive(const Fd& socket) {
   return text;
 }
 
+Fd newcomer() {
+  return Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+void come(const Fd& socket) {
+  const testing::Loopback server(AF_INET, kPort);
+  testing::require(::connect(socket.get(), server.get(), server.size()) == 0, "connect");
+}
+
+std::string ask(const Fd& socket) {
+  constexpr std::string_view kRequest = "GET /metrics HTTP/1.0\r\n\r\n";
+  (void)::send(socket.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
+  return receive(socket);
+}
+
 double cpu_seconds() {
   timespec used{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -56,20 +71,19 @@ double cpu_seconds() {
 TEST_CASE("metrics server: without file descriptors it waits, and comes back") {
   const auto told = testing::in_fresh_netns([] {
     const ServedPage page;
-    const Fd newcomer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Fd first = newcomer(), second = newcomer();
+    come(first);
+    testing::require(ask(first).ends_with("the page"), "with descriptors");
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     const rlimit none{.rlim_cur = 1, .rlim_max = limit.rlim_max};  // 0 would fail poll()
     testing::require(::setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
-    const testing::Loopback server(AF_INET, kPort);
-    testing::require(::connect(newcomer.get(), server.get(), server.size()) == 0, "connect");
+    come(second);
     const double before = cpu_seconds();
     std::this_thread::sleep_for(std::chrono::seconds(1));
     testing::require(cpu_seconds() - before < 0.1, "it takes all of a processor");
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    constexpr std::string_view kRequest = "GET /metrics HTTP/1.0\r\n\r\n";
-    (void)::send(newcomer.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
-    return receive(newcomer);
+    return ask(second);
   });
   if (told) CHECK(told->ends_with("the page"));
 }
