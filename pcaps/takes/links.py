@@ -6,7 +6,7 @@ import sys
 
 from clients import curl
 from lab import REPOSITORY, wait_until
-from take import serve, take
+from take import take
 
 HERE = pathlib.Path(__file__).resolve().parent
 SERVERS = REPOSITORY / "tests/netns/servers.py"
