@@ -7,6 +7,7 @@
 #include "kernel_table.hpp"
 #include "messages.hpp"
 #include "nfsteer/base/text.hpp"
+#include "read_back.hpp"
 #include "socket.hpp"
 #include "statements.hpp"
 #include "table.hpp"
@@ -86,6 +87,79 @@ tl::expected<void, Refusal> replace_table(const Ruleset& ruleset, const KernelTa
   return std::move(transaction).send();
 }
 
+// ---- the same, without a moment at which a packet finds nothing in a set --------
+//
+// A packet that is on its way through rules that are replaced looks sets up by them. So
+// sets stay, with what is in them as it should be. The kernel refuses an element of the
+// same key that leads elsewhere, and ranges that overlap: then all is made anew.
+
+bool are_alike(const Set& set, const KernelSet* found) {
+  return found && found->key_bytes == set.key.bytes && found->intervals == set.intervals &&
+         found->is_map == set.data.has_value() &&
+         (!set.data || found->data_type == set.data->number);
+}
+
+std::size_t count_elements(const Set& set) {
+  std::size_t count = 0;
+  set.elements([&count](const Element&) { ++count; });
+  return count;
+}
+
+// Those in the kernel that the set has not; of a set without intervals.
+Set unwanted_of(const Set& set) {
+  std::set<std::uint32_t> wanted;
+  set.elements([&wanted](const Element& element) {
+    std::uint32_t key = 0;
+    std::memcpy(&key, to_bytes(element.first).data.data(), sizeof key);
+    wanted.insert(key);
+  });
+  std::vector<Element> unwanted;
+  for (const MapElement& element : elements_of(set.name))
+    if (!wanted.contains(element.mark)) unwanted.emplace_back(MarkBits{element.mark});
+  Set made = set;
+  made.elements = [unwanted = std::move(unwanted)](const Set::Reader& read) {
+    for (const Element& element : unwanted) read(element);
+  };
+  return made;
+}
+
+void refill(Transaction& transaction, const Set& set) {
+  if (!set.intervals) {
+    const Set unwanted = unwanted_of(set);
+    if (count_elements(unwanted) > 0) transaction.delete_elements(unwanted);
+  } else if (count_ranges(set.name) != count_elements(set)) {
+    transaction.empty_set(set.name);
+  }
+  transaction.add_elements(set);
+}
+
+tl::expected<void, Refusal> refill_table(const TableDescription& table,
+                                         const KernelTable& leftover) {
+  Transaction transaction;
+  transaction.delete_all_rules();
+  for (const Chain& chain : table.chains) transaction.add_chain(chain);
+  for (const Set& set : table.sets) refill(transaction, set);
+  for (const Chain& chain : table.chains)
+    for (const Rule& rule : chain.rules) transaction.add_rule(chain.name, rule);
+  for (const KernelChain& chain : leftover.chains) {
+    const bool is_wanted =
+        std::ranges::find(table.chains, chain.name, &Chain::name) != table.chains.end();
+    if (!is_wanted && !chain.place) transaction.delete_chain(chain.name);
+  }
+  return std::move(transaction).send();
+}
+
+tl::expected<void, Refusal> make_table(const Ruleset& ruleset, const KernelTable& leftover,
+                                       QueueForm form) {
+  const TableDescription table = describe(ruleset, form);
+  const bool is_alike = leftover.sets.size() == table.sets.size() &&
+                        std::ranges::all_of(table.sets, [&leftover](const Set& set) {
+                          return are_alike(set, find_named(leftover.sets, set.name));
+                        });
+  if (is_alike && refill_table(table, leftover)) return {};
+  return replace_table(ruleset, leftover, form);
+}
+
 bool comes_and_goes(const std::string& chain) {
   return std::any_of(kPassingChains.begin(), kPassingChains.end(),
                      [&chain](const char* begin) { return chain.starts_with(begin); });
@@ -145,7 +219,7 @@ Result<QueueForm> install(const Ruleset& ruleset) {
   const Result<QueueForm> form = find_queue_form(ruleset);
   if (!form) return form;
   const auto installed = ruleset.manage == Manage::Elements ? fill_table(ruleset, *found)
-                                                            : replace_table(ruleset, *found, *form);
+                                                            : make_table(ruleset, *found, *form);
   if (!installed) return tl::unexpected(explain(installed.error()));
   return *form;
 }

@@ -31,15 +31,23 @@ std::string comment_in(MessageBytes data) {
   return {};
 }
 
-// The elements of a map of ours. A table or map that is not there has none.
-std::vector<MapElement> elements_of(const std::string& map) {
+template <typename T, typename Read>
+T read_set(const std::string& set, Read read) {
   alignas(nlmsghdr) std::array<char, 512> bytes;
   nlmsghdr* message =
       nftnl_nlmsg_build_hdr(bytes.data(), NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, 1);
   mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, kTableName);
-  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, map.c_str());
-  return dump<std::vector<MapElement>>("reading " + map, *message, read_elements)
-      .value_or(std::vector<MapElement>{});
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set.c_str());
+  return dump<T>("reading " + set, *message, read).value_or(T{});
+}
+
+void count_beginnings(std::size_t& count, const nlmsghdr& message) {
+  const Attributes<NFTA_SET_ELEM_LIST_ELEMENTS> list(behind(message, sizeof(nfgenmsg)));
+  each_attribute(list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&count](const nlattr& each) {
+    const Attributes<NFTA_SET_ELEM_USERDATA> element(&each);
+    const std::uint32_t flags = element.number<std::uint32_t>(NFTA_SET_ELEM_FLAGS).value_or(0);
+    if ((be32toh(flags) & NFT_SET_ELEM_INTERVAL_END) == 0) ++count;
+  });
 }
 
 }  // namespace
@@ -57,6 +65,14 @@ void read_elements(std::vector<MapElement>& elements, const nlmsghdr& message) {
     elements.push_back(
         {*mark, {value.begin(), value.end()}, comment_in(element.bytes(NFTA_SET_ELEM_USERDATA))});
   });
+}
+
+std::vector<MapElement> elements_of(const std::string& set) {
+  return read_set<std::vector<MapElement>>(set, read_elements);
+}
+
+std::size_t count_ranges(const std::string& set) {
+  return read_set<std::size_t>(set, count_beginnings);
 }
 
 void read_servers(const ServerMaps& maps, Family family, const MarkLayout& layout,

@@ -25,6 +25,11 @@ struct MapElement {
 // REQUIRES: message.nlmsg_len bytes are there
 void read_elements(std::vector<MapElement>& elements, const nlmsghdr& message);
 
+// What a set with keys of 4 bytes has in the kernel, and how many ranges a set of
+// intervals. Nothing where there is no such set.
+std::vector<MapElement> elements_of(const std::string& set);
+std::size_t count_ranges(const std::string& set);
+
 // The two maps of a family: "server4", from marks to addresses with ports, and
 // "server4_keep_port", to addresses.
 struct ServerMaps {

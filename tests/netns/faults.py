@@ -182,6 +182,12 @@ def failed(outcomes, after=0.0):
     return [each for each in outcomes if each.failed and each.start >= after]
 
 
+def told(failures):
+    """How many, and what they were told."""
+    counted = collections.Counter(each.said for each in failures)
+    return f"{len(failures)}" + "".join(f", {n} {what}" for what, n in counted.items())
+
+
 def spread(outcomes):
     """How far the servers' shares are from equal ones, in percent of such a share."""
     counted = collections.Counter(each.said for each in outcomes if not each.failed)
@@ -248,7 +254,7 @@ def killed_immediate(scene, made):
     killed = scene.kill_server("web2")
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
-    made.add("failed", len(failed(outcomes)), len(failed(outcomes)) <= 2)
+    made.add("failed", told(failed(outcomes)), len(failed(outcomes)) <= 2)
     after = [each for each in outcomes if each.start > killed + 1]
     made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
     check_account(engine, made)
@@ -275,7 +281,7 @@ def killed_probe(scene, made):
     made.add("connections", len(outcomes))
     made.add("failed before it was seen", len(failed(outcomes)))
     late = failed(outcomes, killed + 1)
-    made.add("failed after 1 s", len(late), not late)
+    made.add("failed after 1 s", told(late), not late)
     after = [each for each in outcomes if each.start > killed + 1]
     made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
     check_account(engine, made)
@@ -297,7 +303,7 @@ def silent(scene, made):
     made.add("noticed within", milliseconds(took), took <= limit)
     made.add("failed before it was noticed", len(failed(outcomes)))
     late = failed(outcomes, since + took)
-    made.add("failed after that", len(late), not late)
+    made.add("failed after that", told(late), not late)
     check_account(engine, made)
 
 
@@ -406,7 +412,7 @@ def drained(scene, made):
     outcomes = load.outcomes()
     late = [each for each in outcomes if each.said == "web2" and each.start > done]
     made.add("connections", len(outcomes))
-    made.add("failed", len(failed(outcomes)), not failed(outcomes))
+    made.add("failed", told(failed(outcomes)), not failed(outcomes))
     made.add("of the drained server after `drain`", len(late), not late)
     wait_until(lambda: engine.server("web2")["active"] == 0, 150)
     made.add("its flows at the end", 0)
@@ -435,7 +441,7 @@ def killed_engine(scene, made):
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
     made.add("kills", len(kills))
-    made.add("lost or failed", len(failed(outcomes)), not failed(outcomes))
+    made.add("lost or failed", told(failed(outcomes)), not failed(outcomes))
     near = [each.took for each in outcomes
             if any(0 <= each.start + each.took - kill and each.start - kill < 0.3
                    for kill in kills)]
@@ -463,7 +469,7 @@ def killed_both(scene, made):
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
     lost = failed(outcomes)
-    made.add("failed", len(lost), not lost)
+    made.add("failed", told(lost), not lost)
     slow = [each for each in outcomes if each.took > 0.9]
     out = [each for each in slow if not killed - 1 <= each.start <= gone_at]
     made.add("SYNs sent again, of the moment of the kill", len(slow) - len(out))
@@ -487,7 +493,7 @@ def stopped_engine(scene, made):
         os.kill(pid, signal.SIGCONT)
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
-    made.add("failed", len(failed(outcomes)), not failed(outcomes))
+    made.add("failed", told(failed(outcomes)), not failed(outcomes))
     made.add("longest wait", milliseconds(max(each.took for each in outcomes)))
     made.add("the keeper", "started another engine" if restarted else "let it be")
     check_account(engine, made)
@@ -509,7 +515,7 @@ def flushed_ruleset(scene, made):
     lost = failed(outcomes)
     outside = [each for each in lost if not -1 < each.start - flushed < repaired]
     made.add("failed meanwhile, without a table", len(lost) - len(outside))
-    made.add("failed at other times", len(outside), not outside)
+    made.add("failed at other times", told(outside), not outside)
     status = engine.status()["engine"]
     made.add("repairs counted", status["ruleset_repairs"], status["ruleset_repairs"] == 1)
 
@@ -556,7 +562,7 @@ def reloads(scene, made):
     made.add("reloads taken, refused", f"{results[True]}, {results[False]} in {took:.1f} s",
              results[True] == results[False])
     made.add("connections", len(outcomes))
-    made.add("failed", len(failed(outcomes)), not failed(outcomes))
+    made.add("failed", told(failed(outcomes)), not failed(outcomes))
     made.add("p99 of a connection", milliseconds(percentile([e.took for e in outcomes], 99)))
     wait_until(lambda: engine.status()["engine"]["snapshots"] == 1)
     made.add("snapshots left over", 0)

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import signal
 import socket
 import struct
@@ -10,7 +11,7 @@ import pytest
 from clients import Connection, SteadyFlows, tcp_ask, udp_ask, udp_flows
 from engine import gone
 from lab import SERVER4, VIP4, VIP6, wait_until
-from rules import rules
+from rules import SERVERS, rules
 
 NETLINK_NETFILTER = 12
 
@@ -48,6 +49,26 @@ def test_next_engine_leaves_the_table_as_it_is(lab, steer):
         engine.kill_engine()
         udp_ask(lab.client, VIP4, 80)
         assert lab.router.run("nft", "-a", "list", "table", "inet", "nfsteer").stdout == listed
+
+
+def test_next_start_replaces_no_set(lab, steer):
+    """As above, of another keeper, and of other rules: elements come and go, sets stay."""
+    def sets():
+        listed = lab.router.run("nft", "-a", "list", "table", "inet", "nfsteer").stdout
+        return re.findall(r"^\t(?:set|map) .*", listed, re.MULTILINE)
+    engine = steer(rules())
+    before = sets()
+    assert len(before) == 11 and all("# handle" in line for line in before)
+    engine.restart(rules())
+    assert sets() == before
+    engine.restart(rules(servers="".join(SERVERS.splitlines(True)[:3])))
+    assert sets() == before
+    listed = lab.router.run("nft", "list", "table", "inet", "nfsteer").stdout
+    assert "web2" in listed and "web3" not in listed and "2001:" not in listed
+    assert {udp_ask(lab.client, VIP4, 80).server for _ in range(8)} == {"web1", "web2"}
+    engine.restart(rules())
+    assert sets() == before
+    assert {udp_ask(lab.client, VIP6, 80).server for _ in range(9)} == {"web1", "web2", "web3"}
 
 
 def test_killed_engine_hurts_no_established_flow(lab, steer):
