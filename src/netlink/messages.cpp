@@ -125,15 +125,6 @@ void set_comment(nftnl_set_elem* made, const std::string& comment) {
                      nftnl_udata_buf_len(userdata.get()));
 }
 
-// The number after this one; nullopt after the last of its size.
-std::optional<Bytes> successor(Bytes number) {
-  for (std::size_t i = number.size; i-- > 0;) {
-    number.data[i] = static_cast<std::byte>(std::to_integer<unsigned>(number.data[i]) + 1);
-    if (number.data[i] != std::byte{0}) return number;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 // ---- expressions ------------------------------------------------------------

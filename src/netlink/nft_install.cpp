@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "kernel_table.hpp"
@@ -105,17 +106,23 @@ std::size_t count_elements(const Set& set) {
   return count;
 }
 
-// Those in the kernel that the set has not; of a set without intervals.
+// Those in the kernel that the set has not, or otherwise; of a set without intervals.
 Set unwanted_of(const Set& set) {
-  std::set<std::uint32_t> wanted;
+  std::map<std::uint32_t, MapElement> wanted;
   set.elements([&wanted](const Element& element) {
-    std::uint32_t key = 0;
-    std::memcpy(&key, to_bytes(element.first).data.data(), sizeof key);
-    wanted.insert(key);
+    MapElement made{0, {}, element.comment};
+    std::memcpy(&made.mark, to_bytes(element.first).data.data(), sizeof made.mark);
+    if (const auto* value = std::get_if<Value>(&element.data)) {
+      const Bytes bytes = to_bytes(*value);
+      made.data.assign(bytes.view().begin(), bytes.view().end());
+    }
+    wanted[made.mark] = std::move(made);
   });
   std::vector<Element> unwanted;
   for (const MapElement& element : elements_of(set.name))
-    if (!wanted.contains(element.mark)) unwanted.emplace_back(MarkBits{element.mark});
+    if (const auto found = wanted.find(element.mark);
+        found == wanted.end() || !(found->second == element))
+      unwanted.emplace_back(MarkBits{element.mark});
   Set made = set;
   made.elements = [unwanted = std::move(unwanted)](const Set::Reader& read) {
     for (const Element& element : unwanted) read(element);
@@ -123,11 +130,33 @@ Set unwanted_of(const Set& set) {
   return made;
 }
 
+// Those of a set of intervals, as a transaction sends them: see add_elements().
+std::vector<Bound> wanted_bounds(const Set& set) {
+  std::vector<Bound> bounds;
+  const auto add = [&bounds](const Bytes& key, bool is_end) {
+    bounds.push_back({{key.view().begin(), key.view().end()}, is_end});
+  };
+  set.elements([&](const Element& element) {
+    const Bytes first = to_bytes(element.first), zero{{}, first.size};
+    if (bounds.empty() && first != zero) add(zero, true);
+    add(first, false);
+    if (const auto end = successor(to_bytes(element.last))) add(*end, true);
+  });
+  return bounds;
+}
+
+bool are_bounds_same(const Set& set) {
+  std::vector<Bound> wanted = wanted_bounds(set), found = bounds_of(set.name);
+  std::ranges::sort(wanted);
+  std::ranges::sort(found);
+  return wanted == found;
+}
+
 void refill(Transaction& transaction, const Set& set) {
   if (!set.intervals) {
     const Set unwanted = unwanted_of(set);
     if (count_elements(unwanted) > 0) transaction.delete_elements(unwanted);
-  } else if (count_ranges(set.name) != count_elements(set)) {
+  } else if (!are_bounds_same(set)) {
     transaction.empty_set(set.name);
   }
   transaction.add_elements(set);

@@ -41,12 +41,15 @@ T read_set(const std::string& set, Read read) {
   return dump<T>("reading " + set, *message, read).value_or(T{});
 }
 
-void count_beginnings(std::size_t& count, const nlmsghdr& message) {
+void read_bounds(std::vector<Bound>& bounds, const nlmsghdr& message) {
   const Attributes<NFTA_SET_ELEM_LIST_ELEMENTS> list(behind(message, sizeof(nfgenmsg)));
-  each_attribute(list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&count](const nlattr& each) {
+  each_attribute(list.bytes(NFTA_SET_ELEM_LIST_ELEMENTS), [&bounds](const nlattr& each) {
     const Attributes<NFTA_SET_ELEM_USERDATA> element(&each);
+    const Attributes<NFTA_DATA_VALUE> key(element[NFTA_SET_ELEM_KEY]);
+    const MessageBytes value = key.bytes(NFTA_DATA_VALUE);
     const std::uint32_t flags = element.number<std::uint32_t>(NFTA_SET_ELEM_FLAGS).value_or(0);
-    if ((be32toh(flags) & NFT_SET_ELEM_INTERVAL_END) == 0) ++count;
+    bounds.push_back(
+        {{value.begin(), value.end()}, (be32toh(flags) & NFT_SET_ELEM_INTERVAL_END) != 0});
   });
 }
 
@@ -71,8 +74,8 @@ std::vector<MapElement> elements_of(const std::string& set) {
   return read_set<std::vector<MapElement>>(set, read_elements);
 }
 
-std::size_t count_ranges(const std::string& set) {
-  return read_set<std::size_t>(set, count_beginnings);
+std::vector<Bound> bounds_of(const std::string& set) {
+  return read_set<std::vector<Bound>>(set, read_bounds);
 }
 
 void read_servers(const ServerMaps& maps, Family family, const MarkLayout& layout,

@@ -50,6 +50,8 @@ struct Bytes {
   friend bool operator==(const Bytes&, const Bytes&) = default;
 };
 Bytes to_bytes(const Value& value);
+// The number after this one, in network order; nullopt after the last of its size.
+std::optional<Bytes> successor(Bytes number);
 std::string to_text(const Value& value);
 
 // What a set holds: nft's word for it, nft's own number for it, and the bytes

@@ -99,4 +99,12 @@ std::string to_text(const Element& element) {
   return text;
 }
 
+std::optional<Bytes> successor(Bytes number) {
+  for (std::size_t i = number.size; i-- > 0;) {
+    number.data[i] = static_cast<std::byte>(std::to_integer<unsigned>(number.data[i]) + 1);
+    if (number.data[i] != std::byte{0}) return number;
+  }
+  return std::nullopt;
+}
+
 }  // namespace nfsteer::netlink
