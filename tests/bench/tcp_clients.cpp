@@ -99,8 +99,8 @@ class Clients {
     one.start = Clock::now();
     one.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockaddr_in source = sources_[number % sources_.size()];
-    source.sin_port =
-        htons(static_cast<std::uint16_t>(kFirstPort + number / sources_.size() % kPorts));
+    source.sin_port = htons(
+        static_cast<std::uint16_t>(kFirstPort + (skipped_ + number / sources_.size()) % kPorts));
     const int yes = 1;
     ::setsockopt(one.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (::bind(one.fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) < 0 ||
@@ -168,6 +168,10 @@ class Clients {
   Clock::duration timeout_;
   std::vector<sockaddr_in> sources_;
   int epoll_;
+  // The ports of a run just before this one are left alone: their connections linger.
+  const std::size_t skipped_ = static_cast<std::size_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(Clock::now().time_since_epoch()).count() *
+      997);
   Clock::time_point start_;
   std::deque<Connection> all_;
   std::size_t oldest_ = 0, open_ = 0;

@@ -480,7 +480,7 @@ def killed_both(scene, made):
 @fault("SIGSTOP of the engine for 5 s",
        "new flows wait or are served by the kernel; accounting true")
 def stopped_engine(scene, made):
-    engine = scene.steer(engine="queue_length = 4096")
+    engine = scene.steer(engine="queue_length = 65536")
     load = scene.load(9, timeout_ms=10_000)
     load.wait(2)
     pid = engine.pid
