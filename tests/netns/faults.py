@@ -32,9 +32,11 @@ class Scale:
     times: int = 3  # that something is killed
     reloads: int = 60  # in 3 s
     flap_s: float = 6
+    patience: int = 3  # what is to happen at once may take so much longer on a busy machine
 
 
-QUICK, FULL = Scale(), Scale(rate=2000, high_rate=5000, times=20, reloads=1000, flap_s=60)
+QUICK, FULL = Scale(), Scale(rate=2000, high_rate=5000, times=20, reloads=1000, flap_s=60,
+                      patience=1)
 
 
 @dataclasses.dataclass
@@ -254,7 +256,8 @@ def killed_immediate(scene, made):
     killed = scene.kill_server("web2")
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
-    made.add("failed", told(failed(outcomes)), len(failed(outcomes)) <= 2)
+    made.add("failed", told(failed(outcomes)),
+             len(failed(outcomes)) <= 2 * scene.scale.patience)
     after = [each for each in outcomes if each.start > killed + 1]
     made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
     check_account(engine, made)
@@ -280,8 +283,8 @@ def killed_probe(scene, made):
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
     made.add("failed before it was seen", len(failed(outcomes)))
-    late = failed(outcomes, killed + 1)
-    made.add("failed after 1 s", told(late), not late)
+    late = failed(outcomes, killed + scene.scale.patience)
+    made.add(f"failed after {scene.scale.patience} s", told(late), not late)
     after = [each for each in outcomes if each.start > killed + 1]
     made.add("shares after it, from equal", f"{spread(after):.1f} %", spread(after) <= 5)
     check_account(engine, made)
@@ -300,7 +303,8 @@ def silent(scene, made):
     limit = 0.2 * 3 * 1.2 + 0.2
     outcomes = load.outcomes()
     made.add("connections", len(outcomes))
-    made.add("noticed within", milliseconds(took), took <= limit)
+    made.add("noticed within", milliseconds(took),
+             took <= limit * scene.scale.patience)
     made.add("failed before it was noticed", len(failed(outcomes)))
     late = failed(outcomes, since + took)
     made.add("failed after that", told(late), not late)
@@ -511,7 +515,7 @@ def flushed_ruleset(scene, made):
                                             check=False).returncode == 0)
     repaired = time.monotonic() - flushed
     outcomes = load.outcomes()
-    made.add("repaired within", milliseconds(repaired), repaired <= 1)
+    made.add("repaired within", milliseconds(repaired), repaired <= scene.scale.patience)
     lost = failed(outcomes)
     outside = [each for each in lost if not -1 < each.start - flushed < repaired]
     made.add("failed meanwhile, without a table", len(lost) - len(outside))
