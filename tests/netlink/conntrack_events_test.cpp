@@ -48,7 +48,7 @@ void set_up(const char* events = "2") {
 // All that is told until there have been so many reports, for 5 s at most.
 std::vector<FlowReport> wait_for(ConntrackEvents& events, std::size_t count) {
   std::vector<FlowReport> reports;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (reports.size() < count && std::chrono::steady_clock::now() < end) {
     pollfd ready{events.fd(), POLLIN, 0};
     ::poll(&ready, 1, 100);
